@@ -1,0 +1,67 @@
+#pragma once
+// The decision for one campaign: has this user a coupon, is the campaign open, is there one left, which number?
+// Synchronous and deterministic; time and randomness come in as arguments. One thread.
+//
+// Invariants
+//  1. issued() <= definition().limit.
+//  2. A user is in the table at most once; find() gives the same coupon for ever.
+//  3. Numbers are unique; without missing ones they are 1..issued().
+//  4. durable() + pending() == issued().
+//  5. decide() answers `sold_out` without `pending` only if durable() == limit.
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/random.hpp"
+#include "core/issuing/decision.hpp"
+#include "core/issuing/holder_table.hpp"
+
+namespace doorbuster {
+
+class CampaignLedger {
+ public:
+  explicit CampaignLedger(CampaignDefinition definition);
+
+  /// Order of checks: holder, hold, state and window, limit (consistency.md rule 1).
+  Decision decide(const UserId& user, Timestamp now, RandomSource& random);
+  /// The event of `sequence` is safe. Told again, or told of an unknown number: no effect.
+  void confirm(std::uint64_t sequence);
+  std::optional<Decision> find(const UserId& user) const;
+
+  /// Takes an event back from the log, as safe. Equal duplicates are fine.
+  /// \returns corrupt when the user or the number is there with other values
+  Result<void> restore(const CouponIssued& event);
+
+  /// Coupons pending since before `cutoff`, oldest first, at most `max`; their waiting starts anew at `now`.
+  std::vector<CouponIssued> take_overdue(Timestamp cutoff, Timestamp now, std::size_t max);
+
+  /// Holds decisions on new coupons (`held`) while a definition is written. \returns as patched(); conflict when held
+  Result<CampaignDefinition> begin_change(const CampaignPatch& patch);
+  /// Ends the hold, with the new definition or, when it was not written, with the old one.
+  void end_change(const CampaignDefinition& definition);
+  bool changing() const { return changing_; }
+
+  const CampaignDefinition& definition() const { return definition_; }
+  CampaignView view(Timestamp now) const;
+  std::uint64_t issued() const;
+  std::uint64_t durable() const;
+  std::uint64_t pending() const { return pending_count_; }
+  /// Holders with numbers above `after`, ascending, at most `max`.
+  std::vector<Decision> holders(std::uint64_t after, std::size_t max) const;
+  std::size_t memory_bytes() const;
+
+ private:
+  struct Waiting {
+    std::uint64_t sequence;
+    Timestamp since;
+  };
+
+  CampaignDefinition definition_;
+  HolderTable holders_;
+  std::deque<Waiting> waiting_;  // in order of decision; confirmed ones are dropped when they reach the front
+  std::uint64_t pending_count_ = 0;
+  bool changing_ = false;
+};
+
+}  // namespace doorbuster

@@ -1,0 +1,37 @@
+#pragma once
+// What a ledger says to one request.
+
+#include "core/issuing/coupon.hpp"
+
+namespace doorbuster {
+
+enum class Outcome : std::uint8_t {
+  issued,            ///< decided now; pending until its event is safe
+  already_issued,    ///< this user holds a coupon; `pending` says whether it is safe
+  sold_out,          ///< all are given out; `pending` says that some of them are not safe yet
+  not_started,
+  paused,
+  ended,
+  unknown_campaign,
+  held,              ///< the definition is being changed at this moment: ask again in milliseconds
+  closed,            ///< the ledger may not decide until it has been read back
+};
+
+std::string_view to_text(Outcome outcome);
+
+struct IssueRequest {
+  CampaignId campaign;
+  UserId user;
+};
+
+struct Decision {
+  Outcome outcome = Outcome::closed;
+  bool pending = false;
+  bool refilled = false;
+  std::uint32_t epoch = 0;
+  std::uint32_t revision = 0;
+  Durability durability = Durability::log;
+  Coupon coupon;  ///< for `issued` and `already_issued`
+};
+
+}  // namespace doorbuster

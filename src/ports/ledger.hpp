@@ -1,0 +1,53 @@
+#pragma once
+// Port: may this user have a coupon, and which number? Batched by nature: what is in the air together is
+// decided together.
+//
+// A Ledger object belongs to one shard (thread). Completions run on that shard, inside the call or later, once each.
+
+#include <optional>
+#include <vector>
+
+#include "base/unique_function.hpp"
+#include "core/issuing/decision.hpp"
+
+namespace doorbuster {
+
+struct CouponKey {
+  CampaignId campaign;
+  std::uint32_t epoch = 0;
+  std::uint64_t sequence = 0;
+};
+
+class Ledger {
+ public:
+  template <class T>
+  using Done = UniqueFunction<void(Result<T>)>;
+
+  virtual ~Ledger() = default;
+
+  /// One decision for each request, in their order. A failure means that nothing is known of any of them.
+  virtual void decide(std::vector<IssueRequest> batch, Done<std::vector<Decision>> done) = 0;
+
+  /// The events of these coupons are safe. Only after success may their users be told (rule 3): a ledger of
+  /// another epoch refuses with `closed`.
+  virtual void confirm(std::vector<CouponKey> batch, Done<void> done) = 0;
+
+  virtual void find(CampaignId campaign, UserId user, Done<std::optional<Decision>> done) = 0;
+  virtual void show(CampaignId campaign, Done<std::optional<CampaignView>> done) = 0;
+  virtual void list(Done<std::vector<CampaignView>> done) = 0;
+
+  /// Events decided more than `older_than` ago and still pending, for the relay to append again.
+  virtual void take_overdue(Duration older_than, std::size_t max, Done<std::vector<CouponIssued>> done) = 0;
+
+  /// Takes in a campaign whose definition is written. \returns conflict when it is there already
+  virtual void open(CampaignDefinition definition, Done<void> done) = 0;
+  /// Checks `patch` and holds decisions until end_change(). \returns not_found, invalid, conflict
+  virtual void begin_change(CampaignId campaign, CampaignPatch patch, Done<CampaignDefinition> done) = 0;
+  virtual void end_change(CampaignDefinition definition, Done<void> done) = 0;
+
+  /// For audit: holders with numbers above `after`, ascending, at most `max`. \returns not_found
+  virtual void holders(CampaignId campaign, std::uint64_t after, std::size_t max,
+                       Done<std::vector<Decision>> done) = 0;
+};
+
+}  // namespace doorbuster

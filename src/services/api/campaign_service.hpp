@@ -1,0 +1,41 @@
+#pragma once
+// Use cases of administrators: create a campaign, change it.
+//
+//   create: Catalog::put ──▶ Ledger::open
+//   change: Ledger::begin_change (checks, holds decisions) ──▶ Catalog::put ──▶ Ledger::end_change
+//
+// A put of unknown outcome is settled by reading the catalog back, again and again until it answers; the campaign
+// stays held (503) meanwhile, so that no coupon is decided under a definition that may not be the true one.
+// One shard; completions after this object's end are dropped.
+
+#include <memory>
+
+#include "ports/campaign_catalog.hpp"
+#include "ports/ledger.hpp"
+
+namespace doorbuster::api {
+
+class CampaignService {
+ public:
+  template <class T>
+  using Done = UniqueFunction<void(Result<T>)>;
+
+  CampaignService(Executor& executor, Clock& clock, Ledger& ledger, CampaignCatalog& catalog);
+  ~CampaignService();
+
+  /// `created` false: the same definition was there already (a retried request).
+  struct Created {
+    CampaignView view;
+    bool created = true;
+  };
+  /// \returns invalid, conflict (another campaign has the id), closed, unavailable, unknown_outcome
+  void create(CampaignDefinition definition, Done<Created> done);
+  /// \returns not_found, invalid, conflict, unavailable, unknown_outcome
+  void change(CampaignId id, CampaignPatch patch, Done<CampaignView> done);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace doorbuster::api
