@@ -191,7 +191,8 @@ Result<std::string> SqliteRepository::Store::compare(const CouponIssued& event, 
 
 Result<void> SqliteRepository::Store::move_watermarks() {
   for (auto& [id, state] : campaigns) {
-    if (state.largest > state.watermark) {
+    // Where the mark moved, numbers stored earlier may follow on it.
+    if (state.moved || state.largest > state.watermark) {
       from_watermark.bind(1, state.number);
       from_watermark.bind(2, static_cast<std::int64_t>(state.watermark));
       for (;;) {
@@ -200,17 +201,6 @@ Result<void> SqliteRepository::Store::move_watermarks() {
         if (!*row || static_cast<std::uint64_t>(from_watermark.integer(0)) != state.watermark + 1) break;
         ++state.watermark;
         state.moved = true;
-      }
-      from_watermark.reset();
-    } else if (state.moved) {
-      // Numbers stored earlier may follow on the ones that came now.
-      from_watermark.bind(1, state.number);
-      from_watermark.bind(2, static_cast<std::int64_t>(state.watermark));
-      for (;;) {
-        auto row = from_watermark.step();
-        if (!row) return row.error();
-        if (!*row || static_cast<std::uint64_t>(from_watermark.integer(0)) != state.watermark + 1) break;
-        ++state.watermark;
       }
       from_watermark.reset();
     }
@@ -275,6 +265,8 @@ Result<void> SqliteRepository::Redeemer::open(const std::string& path, const std
   auto opened = open_file(path, vfs, OpenMode::read_write);
   if (!opened) return opened.error();
   database = std::move(*opened);
+  // The worker's commits checkpoint; this bound is for a worker that has nothing to do.
+  if (auto set = database.execute("PRAGMA wal_autocheckpoint=16384"); !set) return set;
   return prepare_all(database, {{&coupon, "SELECT 1 FROM coupon WHERE code = ?"},
                                 {&get, "SELECT idempotency_key, redeemed_at FROM redemption WHERE code = ?"},
                                 {&insert, "INSERT INTO redemption VALUES(?,?,?)"}});

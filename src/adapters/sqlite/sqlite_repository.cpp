@@ -82,8 +82,10 @@ Result<T> SqliteRepository::with(std::unique_ptr<Part>& part, std::mutex& mutex,
   auto ready = connected(part);
   if (!ready) return ready.error();
   Result<T> result = job(**ready);
-  if (!result && (result.error().code == ErrorCode::unavailable || result.error().code == ErrorCode::corrupt ||
-                  result.error().code == ErrorCode::unknown_outcome)) {
+  const bool refused = !result && (result.error().code == ErrorCode::not_found ||
+                                   result.error().code == ErrorCode::conflict);
+  // A store keeps numbers of its transaction in memory: whatever ended that, it is made anew.
+  if (!result && (!refused || std::is_same_v<Part, Store>)) {
     // The next call starts with a connection that has seen no failure, and with what the disk has.
     drop_page_cache(path_);
     drop_page_cache(path_ + "-wal");
@@ -94,7 +96,7 @@ Result<T> SqliteRepository::with(std::unique_ptr<Part>& part, std::mutex& mutex,
 
 Result<void> SqliteRepository::store(const std::vector<LogRecord>& records) {
   if (records.empty()) return {};
-  return with<void>(store_, store_mutex_, [&](Store& store) -> Result<void> {
+  return with<void>(store_, write_mutex_, [&](Store& store) -> Result<void> {
     auto stored = store.store(records);
     if (stored) {
       rows_.fetch_add(store.added, std::memory_order_relaxed);
@@ -149,7 +151,7 @@ Result<std::vector<StoredCoupon>> SqliteRepository::list(const CampaignId& campa
 
 Result<Redemption> SqliteRepository::redeem(const CouponCode& code, const std::string& idempotency_key,
                                             Timestamp now) {
-  return with<Redemption>(redeemer_, redeemer_mutex_, [&](Redeemer& redeemer) -> Result<Redemption> {
+  return with<Redemption>(redeemer_, write_mutex_, [&](Redeemer& redeemer) -> Result<Redemption> {
     Transaction transaction(redeemer.database);
     if (auto begun = transaction.begin(); !begun) return begun.error();
     redeemer.coupon.bind_blob(1, code.bytes());
@@ -222,7 +224,7 @@ Result<std::vector<DeadLetter>> SqliteRepository::dead_letters(std::size_t max) 
 Result<std::size_t> SqliteRepository::replay_dead_letters() {
   auto letters = dead_letters(SIZE_MAX);
   if (!letters) return letters.error();
-  return with<std::size_t>(store_, store_mutex_, [&](Store& store) -> Result<std::size_t> {
+  return with<std::size_t>(store_, write_mutex_, [&](Store& store) -> Result<std::size_t> {
     Transaction transaction(store.database);
     if (auto begun = transaction.begin(); !begun) return begun.error();
     std::size_t replayed = 0;

@@ -27,8 +27,8 @@ struct RepositoryStats {
   std::uint64_t dead_letters = 0;  ///< made by this process
 };
 
-/// store() belongs to one thread at a time, everything else to any. Three connections with a lock each: the store's,
-/// the readers', the redemptions'.
+/// store() belongs to one thread at a time, everything else to any. Three connections, for the store, for look-ups
+/// and for redemptions: a look-up never waits for a commit.
 class SqliteRepository final : public CouponStore, public CouponRepository {
  public:
   /// Opens or makes the file. The data folder must be locked by the caller.
@@ -67,12 +67,11 @@ class SqliteRepository final : public CouponStore, public CouponRepository {
 
   std::string path_;
   std::string vfs_;
-  std::mutex store_mutex_;
+  std::mutex write_mutex_;  // SQLite has one writer at a time; its own way to wait for it is to sleep and ask again
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Redeemer> redeemer_;
   std::mutex reader_mutex_;
   std::unique_ptr<Reader> reader_;
-  std::mutex redeemer_mutex_;
-  std::unique_ptr<Redeemer> redeemer_;
   std::atomic<std::uint64_t> rows_{0};
   std::atomic<std::uint64_t> dead_letters_{0};
 };
