@@ -1,6 +1,6 @@
 #pragma once
-// The decision for one campaign: has this user a coupon, is the campaign open, is there one left, which number?
-// Synchronous and deterministic; time and randomness come in as arguments. One thread.
+// The decision for one campaign: has this user a coupon, is the campaign open, is there one left, which
+// number? Synchronous and deterministic; time and randomness come in as arguments. One thread.
 //
 // Invariants
 //  1. issued() <= definition().limit.
@@ -36,9 +36,11 @@ class CampaignLedger {
   /// Coupons pending since before `cutoff`, oldest first, at most `max`; their waiting starts anew at `now`.
   std::vector<CouponIssued> take_overdue(Timestamp cutoff, Timestamp now, std::size_t max);
 
-  /// Holds decisions on new coupons (`held`) while a definition is written. \returns as patched(); conflict when held
+  /// Holds decisions on new coupons (`held`) while a definition is written. \returns as patched(); conflict
+  /// when held
   Result<CampaignDefinition> begin_change(const CampaignPatch& patch);
-  /// Ends the hold. A definition that is not newer than the ledger's (it was not written) changes nothing else.
+  /// Ends the hold. A definition that is not newer than the ledger's (it was not written) changes nothing
+  /// else.
   void end_change(const CampaignDefinition& definition);
   bool changing() const { return changing_; }
 

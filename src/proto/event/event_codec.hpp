@@ -10,8 +10,8 @@ namespace doorbuster::event {
 
 inline constexpr int kEventVersion = 1;
 
-/// One line of JSON with the names of consistency.md: v, type, campaign_id, epoch, revision, sequence, refilled?,
-/// user_id, code, decided_at, instance; for a definition type "campaign" and its fields.
+/// One line of JSON with the names of consistency.md: v, type, campaign_id, epoch, revision, sequence,
+/// refilled?, user_id, code, decided_at, instance; for a definition type "campaign" and its fields.
 std::string to_json(const Event& event);
 
 /// \returns malformed (with the offset), invalid (naming the field), unsupported (a later version)
