@@ -57,6 +57,8 @@ class Responder {
 struct HttpServerOptions {
   std::string bind = "127.0.0.1";
   std::uint16_t port = 0;                 ///< 0: any free one, see port()
+  bool share_port = false;                  ///< SO_REUSEPORT: servers of other shards listen on the same port. Without
+                                            ///< it, a port in use is an error
   std::size_t most_connections = 20'000;  ///< further ones are answered 503 and closed
   std::size_t most_header_bytes = 8 * 1024;
   std::size_t most_body_bytes = 4 * 1024;
@@ -85,7 +87,7 @@ class HttpServer {
   HttpServer(rt::Shard& shard, HttpServerOptions options, Handler handler);
   ~HttpServer();
 
-  /// Binds with SO_REUSEPORT and accepts. \returns unavailable, with address and reason ("port in use")
+  /// Binds and accepts. \returns unavailable, with address and reason ("Address already in use"); invalid
   Result<void> listen();
   std::uint16_t port() const;
   /// Stops accepting, answers what is in the air, closes idle connections; `done` when none is left or after
