@@ -1,0 +1,199 @@
+#include "services/api/campaign_service.hpp"
+
+#include <unordered_set>
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace doorbuster::api {
+namespace {
+
+constexpr Duration kSettleInterval = std::chrono::milliseconds(200);
+
+/// Whether a repeated creation asks for the same campaign.
+bool same_wish(const CampaignDefinition& wanted, const CampaignDefinition& there) {
+  return wanted.name == there.name && wanted.limit == there.limit && wanted.starts_at == there.starts_at &&
+         wanted.ends_at == there.ends_at && wanted.strategy == there.strategy &&
+         wanted.durability == there.durability;
+}
+
+Error taken(const CampaignId& id) {
+  return make_error(ErrorCode::conflict,
+                    "there is another campaign with the id '" + std::string(id.text()) + "'", "id");
+}
+
+Error being_settled() {
+  return make_error(ErrorCode::closed,
+                    "an earlier change of this campaign is still being read back; ask again");
+}
+
+Error lost_service() {
+  return make_error(ErrorCode::unavailable, "the service is stopping");
+}
+
+}  // namespace
+
+class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
+  /// A completion that carries the caller's `done` along and answers it even when the service has gone.
+  template <class DoneWith, class F>
+  auto bound(DoneWith done, F then) {
+    return [weak = weak_from_this(), done = std::move(done), then = std::move(then)](auto result) mutable {
+      if (const auto self = weak.lock()) {
+        then(*self, std::move(result), std::move(done));
+      } else {
+        done(lost_service());
+      }
+    };
+  }
+
+ public:
+  Impl(Executor& executor, Clock& clock, Ledger& ledger, CampaignCatalog& catalog)
+      : executor_(executor), clock_(clock), ledger_(ledger), catalog_(catalog) {}
+
+  void create(CampaignDefinition definition, Done<Created> done) {
+    definition.revision = 1;
+    definition.epoch = 1;
+    definition.created_at = clock_.now();
+    if (const auto valid = validate(definition); !valid) return done(valid.error());
+    if (settling_.contains(definition.id)) return done(being_settled());
+    ledger_.show(definition.id, bound(std::move(done), [definition](Impl& self, auto found, auto answer) {
+                   if (!found) return answer(found.error());
+                   if (!*found) return self.put_new(definition, std::move(answer));
+                   if (!same_wish(definition, (*found)->definition)) return answer(taken(definition.id));
+                   answer(Created{**found, false});
+                 }));
+  }
+
+  void change(const CampaignId& id, CampaignPatch patch, Done<CampaignView> done) {
+    if (settling_.contains(id)) return done(being_settled());
+    ledger_.begin_change(id, std::move(patch),
+                         bound(std::move(done), [](Impl& self, auto begun, auto answer) {
+                           if (!begun) return answer(begun.error());
+                           self.put_changed(std::move(*begun), std::move(answer));
+                         }));
+  }
+
+ private:
+  void put_new(const CampaignDefinition& definition, Done<Created> done) {
+    catalog_.put(definition, executor_,
+                 bound(std::move(done), [definition](Impl& self, Result<void> put, auto answer) {
+                   if (put) return self.open(definition, std::move(answer));
+                   if (put.error().code == ErrorCode::conflict) {
+                     return self.answer_existing(definition, std::move(answer));
+                   }
+                   if (put.error().code == ErrorCode::unknown_outcome) self.settle_creation(definition);
+                   answer(put.error());
+                 }));
+  }
+
+  void open(const CampaignDefinition& definition, Done<Created> done) {
+    ledger_.open(definition,
+                 bound(std::move(done), [id = definition.id](Impl& self, Result<void> opened, auto answer) {
+                   if (!opened) return answer(opened.error());
+                   self.ledger_.show(id, [answer = std::move(answer)](auto found) mutable {
+                     if (!found) return answer(found.error());
+                     DOORBUSTER_ASSERT(found->has_value());
+                     answer(Created{**found, true});
+                   });
+                 }));
+  }
+
+  /// The id is in the catalog and not in the ledger: an ended campaign that was unloaded.
+  void answer_existing(const CampaignDefinition& definition, Done<Created> done) {
+    catalog_.get(definition.id, executor_, [definition, answer = std::move(done)](auto there) mutable {
+      if (!there) return answer(there.error());
+      if (!*there || !same_wish(definition, **there)) return answer(taken(definition.id));
+      answer(Created{CampaignView{**there, 0, 0, CampaignState::ended}, false});
+    });
+  }
+
+  /// Reads back until the catalog tells whether the creation was written.
+  void settle_creation(const CampaignDefinition& definition) {
+    settling_.insert(definition.id);
+    settle(definition.id, [definition](Impl& self, const std::optional<CampaignDefinition>& there) {
+      if (there && *there == definition) {
+        self.ledger_.open(definition, [](Result<void>) {});
+      }
+    });
+  }
+
+  void put_changed(CampaignDefinition definition, Done<CampaignView> done) {
+    catalog_.put(definition, executor_,
+                 bound(std::move(done), [definition](Impl& self, Result<void> put, auto answer) {
+                   if (put) return self.end_change(definition, std::move(answer));
+                   const auto error = put.error();
+                   if (error.code == ErrorCode::unknown_outcome || error.code == ErrorCode::conflict) {
+                     self.settle_change(definition);  // the campaign stays held until the truth is known
+                   } else {
+                     self.abandon(definition);
+                   }
+                   answer(error);
+                 }));
+  }
+
+  void end_change(const CampaignDefinition& definition, Done<CampaignView> done) {
+    ledger_.end_change(
+        definition, bound(std::move(done), [id = definition.id](Impl& self, Result<void> ended, auto answer) {
+          if (!ended) return answer(ended.error());
+          self.ledger_.show(id, [answer = std::move(answer)](auto found) mutable {
+            if (!found) return answer(found.error());
+            DOORBUSTER_ASSERT(found->has_value());
+            answer(std::move(**found));
+          });
+        }));
+  }
+
+  /// Not written: a revision that is not newer than the ledger's ends the hold and changes nothing.
+  void abandon(CampaignDefinition definition) {
+    --definition.revision;
+    ledger_.end_change(std::move(definition), [](Result<void>) {});
+  }
+
+  void settle_change(const CampaignDefinition& definition) {
+    settling_.insert(definition.id);
+    settle(definition.id, [definition](Impl& self, const std::optional<CampaignDefinition>& there) {
+      if (there && there->revision >= definition.revision) {
+        self.ledger_.end_change(*there, [](Result<void>) {});
+      } else {
+        self.abandon(definition);
+      }
+    });
+  }
+
+  template <class Told>
+  void settle(const CampaignId& id, Told told) {
+    catalog_.get(id, executor_, [weak = weak_from_this(), id, told = std::move(told)](auto there) mutable {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!there) {
+        log().warn("campaign {}: its definition cannot be read back yet: {}", id.text(),
+                   there.error().detail);
+        self->executor_.after(kSettleInterval, [weak, id, told = std::move(told)]() mutable {
+          if (const auto again = weak.lock()) again->settle(id, std::move(told));
+        });
+        return;
+      }
+      self->settling_.erase(id);
+      told(*self, *there);
+    });
+  }
+
+  Executor& executor_;
+  Clock& clock_;
+  Ledger& ledger_;
+  CampaignCatalog& catalog_;
+  std::unordered_set<CampaignId> settling_;
+};
+
+CampaignService::CampaignService(Executor& executor, Clock& clock, Ledger& ledger, CampaignCatalog& catalog)
+    : impl_(std::make_shared<Impl>(executor, clock, ledger, catalog)) {}
+CampaignService::~CampaignService() = default;
+
+void CampaignService::create(CampaignDefinition definition, Done<Created> done) {
+  impl_->create(std::move(definition), std::move(done));
+}
+void CampaignService::change(CampaignId id, CampaignPatch patch, Done<CampaignView> done) {
+  impl_->change(id, std::move(patch), std::move(done));
+}
+
+}  // namespace doorbuster::api

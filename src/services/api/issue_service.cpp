@@ -1,0 +1,265 @@
+#include "services/api/issue_service.hpp"
+
+#include <utility>
+
+namespace doorbuster::api {
+namespace {
+
+/// How long a parked request waits before it asks again, when no confirmation has woken it.
+constexpr Duration kParkedInterval = std::chrono::milliseconds(20);
+
+struct Asker {
+  IssueRequest request;
+  IssueService::Answer answer;
+  Timestamp asked_at;
+};
+
+/// A decision of this batch whose event is on its way into the log, and who waits for it.
+struct Admission {
+  Asker asker;
+  Decision decision;
+};
+
+Error not_safe_yet() {
+  return make_error(ErrorCode::not_ready,
+                    "this is decided, but not yet written safely; ask again for the answer");
+}
+
+Error log_closed() {
+  return make_error(ErrorCode::closed,
+                    "the event log takes nothing at the moment; nothing was decided, ask again");
+}
+
+}  // namespace
+
+class IssueService::Impl : public std::enable_shared_from_this<Impl> {
+  /// A completion that does nothing once the service is gone.
+  template <class F>
+  auto on_self(F then) {
+    return [weak = this->weak_from_this(), then = std::move(then)](auto result) mutable {
+      if (const auto self = weak.lock()) then(*self, std::move(result));
+    };
+  }
+
+ public:
+  Impl(Executor& executor, Clock& clock, Ledger& ledger, EventLog& log, IssueOptions options)
+      : executor_(executor), clock_(clock), ledger_(ledger), log_(log), options_(options) {}
+
+  void submit(IssueRequest request, Answer answer) {
+    if (stats_.in_flight >= options_.most_in_flight) {
+      ++stats_.failed;
+      return answer(make_error(ErrorCode::overloaded, "too many requests are waiting for a decision"));
+    }
+    ++stats_.in_flight;
+    Asker asker{request, std::move(answer), clock_.now()};
+    if (!log_.accepting()) return answer_holder_only(std::move(asker));
+    collect(std::move(asker));
+  }
+
+  void relay() {
+    if (std::exchange(relaying_, true)) return;
+    if (!log_.accepting()) {
+      relaying_ = false;
+      return;
+    }
+    ledger_.take_overdue(options_.relay_after, options_.most_relayed, on_self([](Impl& self, auto overdue) {
+                           if (!overdue || overdue->empty()) {
+                             self.relaying_ = false;
+                             return;
+                           }
+                           self.append_again(std::move(*overdue));
+                         }));
+  }
+
+  const IssueStats& stats() const { return stats_; }
+
+ private:
+  void collect(Asker asker) {
+    collecting_.push_back(std::move(asker));
+    if (collecting_.size() > 1) return;
+    executor_.defer([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->decide();
+    });
+  }
+
+  void decide() {
+    auto askers = std::exchange(collecting_, {});
+    collecting_.reserve(askers.size());
+    std::vector<IssueRequest> batch;
+    batch.reserve(askers.size());
+    for (const auto& asker : askers) batch.push_back(asker.request);
+    ++stats_.batches;
+    stats_.batched += batch.size();
+    ledger_.decide(std::move(batch),
+                   on_self([askers = std::move(askers)](Impl& self, auto decisions) mutable {
+                     self.decided(std::move(askers), std::move(decisions));
+                   }));
+  }
+
+  void decided(std::vector<Asker> askers, Result<std::vector<Decision>> decisions) {
+    if (!decisions) {
+      for (auto& asker : askers) fail(asker, decisions.error());
+      return;
+    }
+    DOORBUSTER_ASSERT(decisions->size() == askers.size());
+    std::vector<Admission> admissions;
+    std::vector<CouponIssued> events;
+    for (std::size_t i = 0; i < askers.size(); ++i) {
+      const Decision& decision = (*decisions)[i];
+      if (decision.outcome == Outcome::issued) {
+        events.push_back(event_of(askers[i].request.campaign, decision));
+        admissions.push_back({std::move(askers[i]), decision});
+      } else {
+        settle(std::move(askers[i]), decision);
+      }
+    }
+    if (events.empty()) return;
+#ifdef DOORBUSTER_PLANT_ACKNOWLEDGE_BEFORE_LOG  // a defect for the simulator to find
+    for (auto& admission : admissions) succeed(admission.asker, admission.decision);
+#endif
+    log_.append(std::move(events), executor_,
+                on_self([admissions = std::move(admissions)](Impl& self, Result<void> appended) mutable {
+                  self.appended(std::move(admissions), std::move(appended));
+                }));
+  }
+
+  /// Answers what needs no log; parks what hangs on somebody else's pending coupon.
+  void settle(Asker asker, const Decision& decision) {
+    switch (decision.outcome) {
+      case Outcome::closed:
+        return fail(asker, make_error(ErrorCode::closed,
+                                      "the campaign is closed until its ledger has been read back"));
+      case Outcome::held:
+        return park(std::move(asker));
+      default:
+#ifndef DOORBUSTER_PLANT_OK_WHILE_PENDING  // a defect for the simulator to find
+        if (decision.pending) return park(std::move(asker));
+#endif
+        return succeed(asker, decision);
+    }
+  }
+
+  void appended(std::vector<Admission> admissions, Result<void> result) {
+    if (!result) {
+      // Decided, perhaps even written: the admissions stay (rule 2), and relay() appends them again.
+      for (auto& admission : admissions) fail(admission.asker, result.error());
+      return;
+    }
+    std::vector<CouponKey> keys;
+    keys.reserve(admissions.size());
+    for (const auto& [asker, decision] : admissions) {
+      keys.push_back({asker.request.campaign, decision.epoch, decision.coupon.sequence});
+    }
+    ledger_.confirm(std::move(keys),
+                    on_self([admissions = std::move(admissions)](Impl& self, Result<void> confirmed) mutable {
+                      for (auto& [asker, decision] : admissions) {
+                        if (confirmed) {
+                          self.succeed(asker, decision);
+                        } else {
+                          self.fail(asker, confirmed.error());
+                        }
+                      }
+                      self.wake_parked();
+                    }));
+  }
+
+  void append_again(std::vector<CouponIssued> events) {
+    stats_.relayed += events.size();
+    std::vector<CouponKey> keys;
+    for (auto& event : events) {
+      event.instance = options_.instance;
+      keys.push_back({event.campaign, event.epoch, event.coupon.sequence});
+    }
+    log_.append(std::move(events), executor_,
+                on_self([keys = std::move(keys)](Impl& self, Result<void> appended) mutable {
+                  if (!appended) {
+                    self.relaying_ = false;
+                    return;
+                  }
+                  self.ledger_.confirm(std::move(keys), self.on_self([](Impl& again, Result<void>) {
+                    again.relaying_ = false;
+                    again.wake_parked();
+                  }));
+                }));
+  }
+
+  void park(Asker asker) {
+    if (clock_.now() - asker.asked_at >= options_.patience) return fail(asker, not_safe_yet());
+    parked_.push_back(std::move(asker));
+    if (std::exchange(parked_timer_, true)) return;
+    executor_.after(kParkedInterval, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->parked_timer_ = false;
+      self->wake_parked();
+    });
+  }
+
+  void wake_parked() {
+    for (auto& asker : std::exchange(parked_, {})) collect(std::move(asker));
+  }
+
+  /// The log is closed or full: whoever holds a safe coupon gets it all the same, nobody else is decided.
+  void answer_holder_only(Asker asker) {
+    const auto request = asker.request;
+    ledger_.find(
+        request.campaign, request.user,
+        on_self([asker = std::move(asker)](Impl& self, Result<std::optional<Decision>> found) mutable {
+          if (found && *found && !(*found)->pending) {
+            self.succeed(asker, **found);
+          } else {
+            self.fail(asker, log_closed());
+          }
+        }));
+  }
+
+  void succeed(Asker& asker, const Decision& decision) {
+    if (!asker.answer) return;
+    --stats_.in_flight;
+    ++(decision.outcome == Outcome::issued           ? stats_.issued
+       : decision.outcome == Outcome::already_issued ? stats_.already
+       : decision.outcome == Outcome::sold_out       ? stats_.sold_out
+                                                     : stats_.other);
+    std::exchange(asker.answer, nullptr)(IssueAnswer{decision.outcome, decision});
+  }
+
+  void fail(Asker& asker, Error error) {
+    if (!asker.answer) return;
+    --stats_.in_flight;
+    ++stats_.failed;
+    std::exchange(asker.answer, nullptr)(std::move(error));
+  }
+
+  CouponIssued event_of(const CampaignId& campaign, const Decision& decision) const {
+    return {campaign,          decision.epoch,  decision.revision,
+            decision.refilled, decision.coupon, options_.instance};
+  }
+
+  Executor& executor_;
+  Clock& clock_;
+  Ledger& ledger_;
+  EventLog& log_;
+  const IssueOptions options_;
+  IssueStats stats_;
+  std::vector<Asker> collecting_;  // this turn's requests
+  std::vector<Asker> parked_;      // wait for a pending coupon or a held campaign
+  bool parked_timer_ = false;
+  bool relaying_ = false;
+};
+
+IssueService::IssueService(Executor& executor, Clock& clock, Ledger& ledger, EventLog& log,
+                           IssueOptions options)
+    : impl_(std::make_shared<Impl>(executor, clock, ledger, log, options)) {}
+IssueService::~IssueService() = default;
+
+void IssueService::submit(IssueRequest request, Answer answer) {
+  impl_->submit(request, std::move(answer));
+}
+void IssueService::relay() {
+  impl_->relay();
+}
+const IssueStats& IssueService::stats() const {
+  return impl_->stats();
+}
+
+}  // namespace doorbuster::api
