@@ -1,0 +1,223 @@
+#include "tests/sim/world.hpp"
+
+#include <fmt/format.h>
+
+namespace doorbuster::sim {
+
+using namespace std::chrono_literals;
+
+WorldOptions WorldOptions::draw(SeededRandom& random) {
+  WorldOptions options;
+  options.users = 2 + random.below(60);
+  options.limit = 1 + random.below(30);
+  options.requests = 50 + random.below(200);
+  options.crashes = random.below(5);
+  options.changes = random.below(5);
+  options.store_fail_percent = random.below(2) == 0 ? 0 : 30;
+  if (random.below(2) == 0) {
+    options.disk.unknown_percent = random.below(30);
+    options.disk.refused_percent = random.below(30);
+  }
+  options.disk.slowest_commit = random.below(4) == 0 ? Duration(400ms) : Duration(3ms);
+  return options;
+}
+
+struct World::Process {
+  Process(Scheduler& scheduler, Scheduler::Life life, SeededRandom& random, Disk& disk,
+          const WorldOptions& options)
+      : executor(scheduler, life, random),
+        log(scheduler, life, random, disk, options.disk),
+        ledger(scheduler, random),
+        issue(executor, scheduler, ledger, log, {}),
+        campaigns(executor, scheduler, ledger, log),
+        source(disk),
+        store(disk, random, options.store_fail_percent),
+        worker(source, store) {}
+
+  LifeExecutor executor;
+  SimLog log;
+  MemoryLedger ledger;
+  api::IssueService issue;
+  api::CampaignService campaigns;
+  SimSource source;
+  SimStore store;
+  worker::Worker worker;
+};
+
+World::World(std::uint64_t seed, const WorldOptions& options) : random_(seed), options_(options) {}
+World::~World() = default;
+
+std::optional<std::string> World::run() {
+  start();
+  create_campaign();
+  const Duration span = 300ms;
+  const auto sometime = [&] { return Duration(random_.below(static_cast<std::uint64_t>(span.count()))); };
+  for (std::uint64_t i = 0; i < options_.requests; ++i) {
+    const auto user = random_.below(options_.users);
+    scheduler_.at(sometime(), 0, [this, user] { ask(user); });
+  }
+  for (std::uint64_t i = 0; i < options_.changes; ++i)
+    scheduler_.at(sometime(), 0, [this] { change_limit(); });
+  for (std::uint64_t i = 0; i < options_.crashes; ++i) scheduler_.at(sometime(), 0, [this] { crash(); });
+
+  const auto quiet = scheduler_.now() + 8s;
+  while (!failure_ && scheduler_.now() < quiet && scheduler_.step()) check_disk();
+  if (!failure_) check_quiet();
+  return failure_;
+}
+
+void World::start() {
+  ++life_;
+  process_ = std::make_unique<Process>(scheduler_, life_, random_, disk_, options_);
+  LogPosition position = 0;
+  for (const auto& event : disk_.log) {
+    const auto restored = process_->ledger.restore(LogRecord{++position, event});
+    if (!restored) fail("the log cannot be read back: " + restored.error().detail);
+  }
+  process_->ledger.finish_restore();
+  schedule_worker();
+  schedule_relay();
+}
+
+void World::crash() {
+  process_->log.crash();
+  scheduler_.end_life(life_);
+  process_ = nullptr;
+  start();
+}
+
+void World::schedule_worker() {
+  scheduler_.at(Duration(random_.below(4000)), life_, [this] {
+    (void)process_->worker.step();  // a failure is tried again at the next step
+    schedule_worker();
+  });
+}
+
+void World::schedule_relay() {
+  scheduler_.at(100ms, life_, [this] {
+    process_->issue.relay();
+    schedule_relay();
+  });
+}
+
+void World::create_campaign() {
+  CampaignDefinition definition;
+  definition.id = campaign_;
+  definition.name = "drop";
+  definition.limit = options_.limit;
+  process_->campaigns.create(definition, [](auto) {});
+}
+
+void World::change_limit() {
+  CampaignPatch patch;
+  const auto dice = random_.below(4);
+  if (dice == 0) {
+    patch.status = random_.below(2) == 0 ? CampaignStatus::paused : CampaignStatus::open;
+  } else {
+    patch.limit = 1 + random_.below(options_.limit * 2);
+  }
+  process_->campaigns.change(campaign_, patch, [](auto) {});
+}
+
+void World::ask(std::uint64_t number) {
+  const auto user = UserId::from_integer(number);
+  process_->issue.submit({campaign_, user},
+                         [this, user](Result<api::IssueAnswer> answer) { answered(user, answer); });
+}
+
+void World::answered(const UserId& user, const Result<api::IssueAnswer>& answer) {
+  check_disk();
+  if (!answer) return;
+  switch (answer->outcome) {
+    case Outcome::issued:
+    case Outcome::already_issued:
+      check_safe(user, answer->decision.coupon);
+      return;
+    case Outcome::sold_out:
+      if (distinct_on_disk() < limit_on_disk_) {
+        fail(fmt::format("promise 5: sold out was said with {} of {} safe", distinct_on_disk(),
+                         limit_on_disk_));
+      }
+      [[fallthrough]];
+    default:
+      if (told_.contains(user)) fail(fmt::format("promise 2: holder {} was refused", user.text()));
+  }
+}
+
+void World::check_safe(const UserId& user, const Coupon& coupon) {
+  const auto* event = on_disk(user);
+  if (event == nullptr)
+    return fail(fmt::format("promise 3: user {} was told of a coupon that is not safe", user.text()));
+  if (!(event->coupon == coupon))
+    return fail(fmt::format("promise 2: user {} was told of another coupon", user.text()));
+  const auto [known, first] = told_.emplace(user, coupon);
+  if (!first && !(known->second == coupon))
+    fail(fmt::format("promise 2: user {} has two coupons", user.text()));
+}
+
+const CouponIssued* World::on_disk(const UserId& user) const {
+  const auto found = distinct_.find(user);
+  return found == distinct_.end() ? nullptr : &found->second;
+}
+
+void World::check_disk() {
+  for (; checked_ < disk_.log.size(); ++checked_) {
+    const auto& record = disk_.log[checked_];
+    if (const auto* changed = std::get_if<CampaignChanged>(&record)) {
+      limit_on_disk_ = changed->definition.limit;
+      continue;
+    }
+    const auto& event = std::get<CouponIssued>(record);
+    const auto [known, first] = distinct_.emplace(event.coupon.user, event);
+    if (!first) {
+      if (!(known->second.coupon == event.coupon)) {
+        fail(fmt::format("promise 2: the log holds two coupons of user {}", event.coupon.user.text()));
+      }
+      continue;
+    }
+    if (!numbers_.emplace(event.coupon.sequence, event.coupon.user).second) {
+      fail(fmt::format("promise 4: number {} was given out twice", event.coupon.sequence));
+    }
+    if (distinct_.size() > limit_on_disk_) {
+      fail(fmt::format("promise 1: {} coupons of {}", distinct_.size(), limit_on_disk_));
+    }
+  }
+  if (!disk_.dead_letters.empty()) fail("promise 6: a dead letter: " + disk_.dead_letters.front().reason);
+}
+
+void World::check_quiet() {
+  // A crash may have come before the campaign was written; then nothing may be there.
+  if (disk_.stored_through != disk_.log.size()) {
+    return fail(fmt::format("not quiet: stored {} of {}", disk_.stored_through, disk_.log.size()));
+  }
+  for (const auto& [user, coupon] : told_) {
+    const auto row = disk_.rows.find({campaign_, user});
+    if (row == disk_.rows.end() || !(row->second.coupon == coupon)) {
+      return fail(fmt::format("promise 3: the coupon of user {} is not in the database", user.text()));
+    }
+  }
+  if (disk_.rows.size() != distinct_.size()) {
+    return fail(fmt::format("promise 6: {} rows, {} in the log", disk_.rows.size(), distinct_.size()));
+  }
+  if (!numbers_.empty() && numbers_.rbegin()->first != numbers_.size()) {
+    return fail(
+        fmt::format("promise 4: {} coupons, highest number {}", numbers_.size(), numbers_.rbegin()->first));
+  }
+  process_->ledger.show(campaign_, [this](Result<std::optional<CampaignView>> view) {
+    if (!view) return fail("the ledger does not answer");
+    if (!*view) {
+      if (!distinct_.empty()) fail("promise 6: the ledger forgot the campaign");
+      return;
+    }
+    if ((*view)->issued != distinct_.size() || (*view)->durable != distinct_.size()) {
+      fail(fmt::format("promise 6: ledger {} ({} safe), log {}", (*view)->issued, (*view)->durable,
+                       distinct_.size()));
+    }
+  });
+}
+
+void World::fail(std::string what) {
+  if (!failure_) failure_ = std::move(what);
+}
+
+}  // namespace doorbuster::sim
