@@ -235,7 +235,10 @@ Result<void> LogWriter::add(const CouponIssued& event) {
   if (!campaign) return campaign.error();
   auto instance = instance_number(event.instance);
   if (!instance) return instance.error();
-  end_.crc = next_crc(end_.crc, event, scratch_);
+  // The same object each time: what is encoded is a variant, and most rows are of one kind.
+  auto* same = std::get_if<CouponIssued>(&scratch_event_);
+  (same != nullptr ? *same : scratch_event_.emplace<CouponIssued>()) = event;
+  end_.crc = next_crc(end_.crc, scratch_event_, scratch_);
   ++end_.position;
   insert_event_.bind(1, static_cast<std::int64_t>(end_.position));
   insert_event_.bind(2, static_cast<std::int64_t>(EventKind::coupon_issued));

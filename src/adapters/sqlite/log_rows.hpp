@@ -59,6 +59,7 @@ class LogWriter {
   std::optional<std::pair<CampaignId, std::int64_t>> last_campaign_;
   std::optional<std::pair<InstanceName, std::int64_t>> last_instance_;
   ChainEnd end_;
+  Event scratch_event_;
   std::string scratch_;
 };
 
