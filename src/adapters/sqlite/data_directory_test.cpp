@@ -53,7 +53,8 @@ TEST(DataDirectory, DoesNotRepeatAForeignLockFile) {
   std::ofstream(folder.path() + "/lock") << "\x1b[31mgarbage";
   const auto second = DataDirectory::acquire(folder.path(), "api");
   ASSERT_FALSE(second);
-  EXPECT_NE(second.error().detail.find("in use by another process"), std::string::npos) << second.error().detail;
+  EXPECT_NE(second.error().detail.find("in use by another process"), std::string::npos)
+      << second.error().detail;
 }
 
 TEST(DataDirectory, SaysThatItCannotBeWritten) {

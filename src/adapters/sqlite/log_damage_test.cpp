@@ -48,23 +48,22 @@ TEST_P(LogDamage, IsFoundWithItsPosition) {
 
 INSTANTIATE_TEST_SUITE_P(
     , LogDamage,
-    testing::Values("UPDATE event SET sequence = 99 WHERE position = 11",
-                    "UPDATE event SET user_id = 'mallory' WHERE position = 11",
-                    "UPDATE event SET user_id = -1 WHERE position = 11",
-                    "UPDATE event SET user_id = NULL WHERE position = 11",
-                    "UPDATE event SET code = x'00' WHERE position = 11",
-                    "UPDATE event SET code = NULL WHERE position = 11",
-                    "UPDATE event SET decided_at = decided_at + 1 WHERE position = 11",
-                    "UPDATE event SET refilled = 1 WHERE position = 11",
-                    "UPDATE event SET campaign = 7 WHERE position = 11",
-                    "UPDATE event SET campaign = -1 WHERE position = 11",
-                    "UPDATE event SET instance = 0 WHERE position = 11",
-                    "UPDATE event SET kind = 3 WHERE position = 11",
-                    "UPDATE event SET kind = 2 WHERE position = 11",
-                    "UPDATE event SET epoch = 2 WHERE position = 11",
-                    "UPDATE event SET crc = 0 WHERE position = 11", "DELETE FROM event WHERE position = 11",
-                    // A row put in place of another, with a CRC of its own that is right by itself.
-                    "DELETE FROM event WHERE position = 11; UPDATE event SET position = 11 WHERE position = 12"));
+    testing::Values(
+        "UPDATE event SET sequence = 99 WHERE position = 11",
+        "UPDATE event SET user_id = 'mallory' WHERE position = 11",
+        "UPDATE event SET user_id = -1 WHERE position = 11",
+        "UPDATE event SET user_id = NULL WHERE position = 11",
+        "UPDATE event SET code = x'00' WHERE position = 11",
+        "UPDATE event SET code = NULL WHERE position = 11",
+        "UPDATE event SET decided_at = decided_at + 1 WHERE position = 11",
+        "UPDATE event SET refilled = 1 WHERE position = 11",
+        "UPDATE event SET campaign = 7 WHERE position = 11",
+        "UPDATE event SET campaign = -1 WHERE position = 11",
+        "UPDATE event SET instance = 0 WHERE position = 11", "UPDATE event SET kind = 3 WHERE position = 11",
+        "UPDATE event SET kind = 2 WHERE position = 11", "UPDATE event SET epoch = 2 WHERE position = 11",
+        "UPDATE event SET crc = 0 WHERE position = 11", "DELETE FROM event WHERE position = 11",
+        // A row put in place of another, with a CRC of its own that is right by itself.
+        "DELETE FROM event WHERE position = 11; UPDATE event SET position = 11 WHERE position = 12"));
 
 TEST(LogDamageOther, FindsAChangedDefinition) {
   TemporaryFolder folder;
@@ -79,8 +78,9 @@ TEST(LogDamageOther, RefusesALaterFormat) {
   TemporaryFolder folder;
   make_log(folder.log(), 3);
   change(folder.log(), "PRAGMA user_version=2");
-  for (const auto& error : {SqliteEventLog::open(folder.log()).error(), SqliteEventSource::open(folder.log()).error(),
-                            read_through(folder.log()).error()}) {
+  for (const auto& error :
+       {SqliteEventLog::open(folder.log()).error(), SqliteEventSource::open(folder.log()).error(),
+        read_through(folder.log()).error()}) {
     EXPECT_EQ(error.code, ErrorCode::unsupported);
     EXPECT_NE(error.detail.find("log.db: an event log of format 2"), std::string::npos) << error.detail;
   }
@@ -101,7 +101,8 @@ TEST(LogDamageOther, SaysThatAFileIsCutOff) {
   TemporaryFolder folder;
   make_log(folder.log(), 5000);
   const auto size = std::filesystem::file_size(folder.log());
-  for (const auto left : {size / 2, size / 2 - 100, std::uintmax_t{4096}, std::uintmax_t{100}, std::uintmax_t{0}}) {
+  for (const auto left :
+       {size / 2, size / 2 - 100, std::uintmax_t{4096}, std::uintmax_t{100}, std::uintmax_t{0}}) {
     std::filesystem::resize_file(folder.log(), left);
     const auto rebuilt = read_through(folder.log());
     ASSERT_FALSE(rebuilt) << left << " bytes left, " << *rebuilt << " records read";

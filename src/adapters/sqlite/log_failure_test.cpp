@@ -48,7 +48,8 @@ TEST(LogFailure, AFailedFsyncLeavesTheOutcomeUnknownAndClosesTheLog) {
   std::size_t of_eleven = 0;
   for (const auto& record : records) {
     of_eleven += std::get<CouponIssued>(record.event) == coupon_event(11) ? 1 : 0;
-    EXPECT_LE(std::get<CouponIssued>(record.event).coupon.sequence, 20U) << "refused, and written all the same";
+    EXPECT_LE(std::get<CouponIssued>(record.event).coupon.sequence, 20U)
+        << "refused, and written all the same";
   }
   EXPECT_TRUE(of_eleven == 1 || of_eleven == 2) << of_eleven;
   EXPECT_EQ(log->stats().failures, 1U);

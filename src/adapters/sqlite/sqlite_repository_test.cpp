@@ -33,8 +33,8 @@ std::string contents(SqliteRepository& repository) {
   for (const auto& coupon : *repository.list(campaign_id(), 0, 1'000'000)) {
     text += std::to_string(coupon.coupon.sequence) + " " + std::string(coupon.coupon.user.text()) + " " +
             coupon.coupon.code.text() + " " + to_text(coupon.coupon.decided_at) +
-            (coupon.refilled ? " refilled" : "") + (coupon.redeemed_at ? " redeemed " + to_text(*coupon.redeemed_at) : "") +
-            "\n";
+            (coupon.refilled ? " refilled" : "") +
+            (coupon.redeemed_at ? " redeemed " + to_text(*coupon.redeemed_at) : "") + "\n";
   }
   for (const auto& letter : *repository.dead_letters(1000)) {
     text += std::to_string(letter.position) + " " + letter.reason + " " + letter.event + "\n";
@@ -88,8 +88,8 @@ TEST(SqliteRepository, MakesDeadLettersOfContradictionsAndGoesOn) {
   same_code.coupon.code = coupon_event(1).coupon.code;
   auto other_time = coupon_event(1);
   other_time.coupon.decided_at += Duration(1);
-  ASSERT_TRUE(repository->store(
-      records({coupon_event(1), coupon_event(2), same_number, same_user, same_code, other_time, coupon_event(3)})));
+  ASSERT_TRUE(repository->store(records(
+      {coupon_event(1), coupon_event(2), same_number, same_user, same_code, other_time, coupon_event(3)})));
   const auto letters = *repository->dead_letters(10);
   ASSERT_EQ(letters.size(), 4U);
   EXPECT_EQ(letters[0].position, 3U);
@@ -98,7 +98,8 @@ TEST(SqliteRepository, MakesDeadLettersOfContradictionsAndGoesOn) {
   EXPECT_NE(letters[1].reason.find("user 1001 holds number 1"), std::string::npos) << letters[1].reason;
   EXPECT_NE(letters[2].reason.find("code"), std::string::npos) << letters[2].reason;
   EXPECT_EQ(repository->list(campaign_id(), 0, 10)->size(), 3U);
-  EXPECT_EQ(repository->find(campaign_id(), coupon_event(2).coupon.user).value()->coupon, coupon_event(2).coupon);
+  EXPECT_EQ(repository->find(campaign_id(), coupon_event(2).coupon.user).value()->coupon,
+            coupon_event(2).coupon);
   EXPECT_EQ(*repository->stored_through(), 7U);
   EXPECT_EQ(repository->stats().dead_letters, 4U);
 }
@@ -163,7 +164,7 @@ TEST(SqliteRepository, AReplayFromTheBeginningChangesNothing) {
   auto repository = open_repository(folder.repository());
   auto source = SqliteEventSource::open(folder.log());
   ASSERT_TRUE(source);
-  Worker worker(**source, *repository, {.batch = 16});
+  worker::Worker worker(**source, *repository, {.batch = 16});
   while (*worker.step() > 0) {
   }
   ASSERT_TRUE(repository->redeem(code_of(4), "k", kNow));

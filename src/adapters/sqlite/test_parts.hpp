@@ -32,11 +32,14 @@ class TemporaryFolder {
   std::string path_;
 };
 
-inline CampaignId campaign_id(std::string_view text = "drop") { return *CampaignId::parse(text); }
+inline CampaignId campaign_id(std::string_view text = "drop") {
+  return *CampaignId::parse(text);
+}
 
 inline CouponCode code_of(std::uint64_t number) {
   CouponCode::Bytes bytes{};
-  for (int i = 0; i < 8; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(number >> (8 * i));
+  for (int i = 0; i < 8; ++i)
+    bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(number >> (8 * i));
   bytes[9] = 0x5a;
   return CouponCode(bytes);
 }
@@ -111,6 +114,8 @@ inline std::vector<LogRecord> read_all(const std::string& path) {
   return records;
 }
 
-inline std::size_t count_all(const std::string& path) { return read_all(path).size(); }
+inline std::size_t count_all(const std::string& path) {
+  return read_all(path).size();
+}
 
 }  // namespace doorbuster::sqlite
