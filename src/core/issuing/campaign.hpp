@@ -50,11 +50,11 @@ struct CampaignDefinition {
 
 /// A change to a definition; what is absent stays. An inner nullopt takes the bound away.
 struct CampaignPatch {
-  std::optional<std::string> name;
-  std::optional<std::uint64_t> limit;
-  std::optional<std::optional<Timestamp>> starts_at;
-  std::optional<std::optional<Timestamp>> ends_at;
-  std::optional<CampaignStatus> status;
+  std::optional<std::string> name{};
+  std::optional<std::uint64_t> limit{};
+  std::optional<std::optional<Timestamp>> starts_at{};
+  std::optional<std::optional<Timestamp>> ends_at{};
+  std::optional<CampaignStatus> status{};
 };
 
 /// A definition together with what the ledger has counted.

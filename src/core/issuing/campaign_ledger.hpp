@@ -1,6 +1,6 @@
 #pragma once
-// The decision for one campaign: has this user a coupon, is the campaign open, is there one left, which number?
-// Synchronous and deterministic; time and randomness come in as arguments. One thread.
+// The decision for one campaign: has this user a coupon, is the campaign open, is there one left, which
+// number? Synchronous and deterministic; time and randomness come in as arguments. One thread.
 //
 // Invariants
 //  1. issued() <= definition().limit.
@@ -9,6 +9,7 @@
 //  4. durable() + pending() == issued().
 //  5. decide() answers `sold_out` without `pending` only if durable() == limit.
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -29,14 +30,21 @@ class CampaignLedger {
   void confirm(std::uint64_t sequence);
   std::optional<Decision> find(const UserId& user) const;
 
-  /// Takes an event back from the log, as safe. Equal duplicates are fine.
-  /// \returns corrupt when the user or the number is there with other values
+  /// Takes an event back from the log, as safe, in any order. Equal duplicates are fine.
+  /// \returns corrupt when the user or the number is there with other values, when it is beyond the limit or
+  /// of
+  ///          another campaign
   Result<void> restore(const CouponIssued& event);
+  /// Ends restoring. Numbers below the highest that nobody holds are missing from now on: they are given out
+  /// first, marked as refilled. Decided here once, because a number of which the log has not told yet is no
+  /// gap.
+  void finish_restore();
 
   /// Coupons pending since before `cutoff`, oldest first, at most `max`; their waiting starts anew at `now`.
   std::vector<CouponIssued> take_overdue(Timestamp cutoff, Timestamp now, std::size_t max);
 
-  /// Holds decisions on new coupons (`held`) while a definition is written. \returns as patched(); conflict when held
+  /// Holds decisions on new coupons (`held`) while a definition is written. \returns as patched(); conflict
+  /// when held
   Result<CampaignDefinition> begin_change(const CampaignPatch& patch);
   /// Ends the hold. A definition that is not newer than the ledger's (it was not written) changes nothing else.
   void end_change(const CampaignDefinition& definition);
@@ -44,22 +52,40 @@ class CampaignLedger {
 
   const CampaignDefinition& definition() const { return definition_; }
   CampaignView view(Timestamp now) const;
-  std::uint64_t issued() const;
-  std::uint64_t durable() const;
+  std::uint64_t issued() const { return holders_.size(); }
+  std::uint64_t durable() const { return holders_.size() - pending_count_; }
   std::uint64_t pending() const { return pending_count_; }
   /// Holders with numbers above `after`, ascending, at most `max`.
   std::vector<Decision> holders(std::uint64_t after, std::size_t max) const;
   std::size_t memory_bytes() const;
+
+#ifndef DOORBUSTER_PLANT_TWO_STEP_DECISION  // the planted bug calls the halves of decide() apart
+ private:
+#endif
+  /// The answer to a user who gets no new coupon now; nothing when there is one for the user.
+  std::optional<Decision> refuse(const HolderTable::Key& key, Timestamp now) const;
+  Decision admit(const UserId& user, const HolderTable::Key& key, Timestamp now, RandomSource& random);
+  HolderTable::Key key_of(const UserId& user) const {
+    return holders_.key_of(user);
+  }
 
  private:
   struct Waiting {
     std::uint64_t sequence;
     Timestamp since;
   };
+  struct Range {  // both ends are in it
+    std::uint64_t first;
+    std::uint64_t last;
+  };
+
+  Decision held_by(std::uint64_t sequence) const;
+  CouponIssued event_of(std::uint64_t sequence) const;
 
   CampaignDefinition definition_;
   HolderTable holders_;
   std::deque<Waiting> waiting_;  // in order of decision; confirmed ones are dropped when they reach the front
+  std::vector<Range> missing_;   // descending, so that the lowest number is at the back
   std::uint64_t pending_count_ = 0;
   bool changing_ = false;
 };

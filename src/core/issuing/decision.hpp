@@ -6,15 +6,15 @@
 namespace doorbuster {
 
 enum class Outcome : std::uint8_t {
-  issued,            ///< decided now; pending until its event is safe
-  already_issued,    ///< this user holds a coupon; `pending` says whether it is safe
-  sold_out,          ///< all are given out; `pending` says that some of them are not safe yet
+  issued,          ///< decided now; pending until its event is safe
+  already_issued,  ///< this user holds a coupon; `pending` says whether it is safe
+  sold_out,        ///< all are given out; `pending` says that some of them are not safe yet
   not_started,
   paused,
   ended,
   unknown_campaign,
-  held,              ///< the definition is being changed at this moment: ask again in milliseconds
-  closed,            ///< the ledger may not decide until it has been read back
+  held,    ///< the definition is being changed at this moment: ask again in milliseconds
+  closed,  ///< the ledger may not decide until it has been read back
 };
 
 std::string_view to_text(Outcome outcome);
