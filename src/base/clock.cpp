@@ -94,13 +94,14 @@ Result<Timestamp> parse_timestamp(std::string_view text) {
   };
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, micros = 0;
   std::chrono::minutes offset{0};
-  const bool readable = read_digits(text, 4, year) && skip(text, '-') && read_digits(text, 2, month) &&
-                        skip(text, '-') && read_digits(text, 2, day) &&
-                        (skip(text, 'T') || skip(text, 't') || skip(text, ' ')) && read_digits(text, 2, hour) &&
-                        skip(text, ':') && read_digits(text, 2, minute) && skip(text, ':') &&
-                        read_digits(text, 2, second) && read_fraction(text, micros) && read_offset(text, offset);
+  const bool readable =
+      read_digits(text, 4, year) && skip(text, '-') && read_digits(text, 2, month) && skip(text, '-') &&
+      read_digits(text, 2, day) && (skip(text, 'T') || skip(text, 't') || skip(text, ' ')) &&
+      read_digits(text, 2, hour) && skip(text, ':') && read_digits(text, 2, minute) && skip(text, ':') &&
+      read_digits(text, 2, second) && read_fraction(text, micros) && read_offset(text, offset);
   if (!readable || hour > 23 || minute > 59 || second > 59) return wrong();
-  const std::chrono::year_month_day date(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date(std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day)));
   if (!date.ok()) return wrong();
   return Timestamp(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
@@ -111,7 +112,12 @@ Result<Duration> parse_duration(std::string_view text) {
   double amount = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  const double micros = unit == "us" ? 1 : unit == "ms" ? 1e3 : unit == "s" ? 1e6 : unit == "m" ? 6e7 : unit == "h" ? 3.6e9 : 0;
+  const double micros = unit == "us"   ? 1
+                        : unit == "ms" ? 1e3
+                        : unit == "s"  ? 1e6
+                        : unit == "m"  ? 6e7
+                        : unit == "h"  ? 3.6e9
+                                       : 0;
   if (error != std::errc{} || micros == 0 || !(amount >= 0) || amount * micros > 9e15) {
     return make_error(ErrorCode::invalid, "a duration is a number with a unit: 250ms, 5s, 2m, 1h");
   }

@@ -22,7 +22,9 @@ class Clock {
 /// CLOCK_REALTIME. Thread-safe.
 class SystemClock final : public Clock {
  public:
-  Timestamp now() override { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+  Timestamp now() override {
+    return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  }
 };
 
 /// RFC 3339 in UTC with six digits of a second: `2026-11-25T09:00:00.000000Z`.

@@ -8,7 +8,8 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Timestamp, ShowsMicrosecondsInUtc) {
-  const Timestamp time = Timestamp(std::chrono::sys_days(std::chrono::year(2026) / 11 / 25)) + 9h + 5min + 3s + 42us;
+  const Timestamp time =
+      Timestamp(std::chrono::sys_days(std::chrono::year(2026) / 11 / 25)) + 9h + 5min + 3s + 42us;
   EXPECT_EQ(to_text(time), "2026-11-25T09:05:03.000042Z");
   EXPECT_EQ(*parse_timestamp(to_text(time)), time);
 }
@@ -20,8 +21,9 @@ TEST(Timestamp, ReadsOffsetsAndFractions) {
 }
 
 TEST(Timestamp, RefusesWhatIsNoTime) {
-  for (const auto* text : {"", "now", "2026-11-25", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-25T24:00:00Z",
-                           "2026-11-25T09:00:00", "2026-11-25T09:00:00.Z", "2026-11-25T09:00:00Zx", "2026-11-25T09:00:00+9"}) {
+  for (const auto* text :
+       {"", "now", "2026-11-25", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-25T24:00:00Z",
+        "2026-11-25T09:00:00", "2026-11-25T09:00:00.Z", "2026-11-25T09:00:00Zx", "2026-11-25T09:00:00+9"}) {
     EXPECT_TRUE(parse_timestamp(text).has_error()) << text;
   }
 }

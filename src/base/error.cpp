@@ -20,7 +20,8 @@ constexpr std::array kTraits = {
     ErrorTraits{ErrorCode::not_ready, 503, "not-ready", "Not known yet", Retry::later},
     ErrorTraits{ErrorCode::overloaded, 503, "overloaded", "Too much at once", Retry::later},
     ErrorTraits{ErrorCode::closed, 503, "closed", "Closed until its state has been read back", Retry::later},
-    ErrorTraits{ErrorCode::unavailable, 503, "unavailable", "A part of the service does not answer", Retry::later},
+    ErrorTraits{ErrorCode::unavailable, 503, "unavailable", "A part of the service does not answer",
+                Retry::later},
     ErrorTraits{ErrorCode::unknown_outcome, 503, "unknown-outcome", "It is not known whether this happened",
                 Retry::later},
     ErrorTraits{ErrorCode::corrupt, 500, "corrupt", "Stored data fails its checks", Retry::never},
@@ -36,11 +37,13 @@ const ErrorTraits& traits(ErrorCode code) {
   return found;
 }
 
-std::span<const ErrorTraits> all_error_traits() { return kTraits; }
+std::span<const ErrorTraits> all_error_traits() {
+  return kTraits;
+}
 
 void throw_exception_from_error(const Error& error, const boost::source_location& where) {
-  std::fprintf(stderr, "unexpected failure at %s:%u: %s\n", where.file_name(), static_cast<unsigned>(where.line()),
-               error.detail.c_str());
+  std::fprintf(stderr, "unexpected failure at %s:%u: %s\n", where.file_name(),
+               static_cast<unsigned>(where.line()), error.detail.c_str());
   std::abort();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Failures. What a campaign may answer ("sold out") is an outcome, not a failure: see core/issuing/outcome.hpp.
+// Failures. What a campaign may answer ("sold out") is an outcome, not a failure: see
+// core/issuing/outcome.hpp.
 
 #include <boost/system/result.hpp>
 #include <cstdint>
@@ -10,12 +11,12 @@
 namespace doorbuster {
 
 enum class ErrorCode : std::uint8_t {
-  malformed,        ///< could not be read at all (not JSON, not HTTP)
-  invalid,          ///< read, but a value is wrong; `field` names it
-  too_large,        ///< body over the limit
-  unauthorized,     ///< no valid token
-  forbidden,        ///< valid token, wrong role or wrong user
-  not_found,        ///< no such campaign, coupon or path
+  malformed,     ///< could not be read at all (not JSON, not HTTP)
+  invalid,       ///< read, but a value is wrong; `field` names it
+  too_large,     ///< body over the limit
+  unauthorized,  ///< no valid token
+  forbidden,     ///< valid token, wrong role or wrong user
+  not_found,     ///< no such campaign, coupon or path
   method_not_allowed,
   conflict,         ///< contradicts what is there
   not_ready,        ///< asked too early (the worker has not stored it yet): ask again
@@ -35,9 +36,9 @@ enum class Retry : std::uint8_t { never, later };
 struct ErrorTraits {
   ErrorCode code;
   int http_status;
-  std::string_view slug;   ///< `/problems/<slug>` and the metric label
+  std::string_view slug;  ///< `/problems/<slug>` and the metric label
   std::string_view title;
-  Retry retry;             ///< `later` puts `Retry-After` on the reply
+  Retry retry;  ///< `later` puts `Retry-After` on the reply
 };
 
 const ErrorTraits& traits(ErrorCode code);
@@ -59,7 +60,8 @@ inline Error make_error(ErrorCode code, std::string detail, std::string field = 
   return Error{code, std::move(detail), std::move(field)};
 }
 
-/// A broken invariant ends the process, in Release too: a restart rebuilds from the log, a wrong answer stays.
+/// A broken invariant ends the process, in Release too: a restart rebuilds from the log, a wrong answer
+/// stays.
 [[noreturn]] void invariant_broken(const char* expression, const char* file, int line);
 
 }  // namespace doorbuster

@@ -18,7 +18,8 @@ TEST(ErrorTable, HasARowForEveryCodeAndNoSlugTwice) {
 }
 
 TEST(ErrorTable, AsksForARetryExactlyWhereTheStatusIs503) {
-  for (const auto& row : all_error_traits()) EXPECT_EQ(row.http_status == 503, row.retry == Retry::later) << row.slug;
+  for (const auto& row : all_error_traits())
+    EXPECT_EQ(row.http_status == 503, row.retry == Retry::later) << row.slug;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
-// Where a completion runs. Services and adapters name this instead of an event loop, so that the simulator can
-// put its own scheduler here.
+// Where a completion runs. Services and adapters name this instead of an event loop, so that the simulator
+// can put its own scheduler here.
 
 #include "base/clock.hpp"
 #include "base/unique_function.hpp"
@@ -18,7 +18,8 @@ class Executor {
   /// Runs `work` at the end of the current turn: after everything that has already become ready (the requests
   /// read together) has been handled, before the loop waits again. Own thread only.
   virtual void defer(Work work) = 0;
-  /// Runs `work` once after `delay`; it cannot be cancelled, so `work` guards its own lifetime. Own thread only.
+  /// Runs `work` once after `delay`; it cannot be cancelled, so `work` guards its own lifetime. Own thread
+  /// only.
   virtual void after(Duration delay, Work work) = 0;
 };
 

@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view kAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-bool is_campaign_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
+bool is_campaign_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
 
 bool is_user_character(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
@@ -36,8 +38,8 @@ Result<CampaignId> CampaignId::parse(std::string_view text) {
 
 Result<UserId> UserId::parse(std::string_view text) {
   if (text.empty() || text.size() > 64 || !std::all_of(text.begin(), text.end(), is_user_character)) {
-    return make_error(ErrorCode::invalid, "a user id is an integer or 1 to 64 characters of A-Z, a-z, 0-9, _ . : @ -",
-                      "user_id");
+    return make_error(ErrorCode::invalid,
+                      "a user id is an integer or 1 to 64 characters of A-Z, a-z, 0-9, _ . : @ -", "user_id");
   }
   UserId id;
   id.text_ = InlineString<64>(text);
@@ -74,7 +76,8 @@ Result<CouponCode> CouponCode::parse(std::string_view text) {
       if (digit < 0) return wrong();
       bits = bits << 5 | static_cast<std::uint64_t>(digit);
     }
-    for (std::size_t i = 0; i < 5; ++i) bytes[half * 5 + i] = static_cast<std::uint8_t>(bits >> (8 * (4 - i)));
+    for (std::size_t i = 0; i < 5; ++i)
+      bytes[half * 5 + i] = static_cast<std::uint8_t>(bits >> (8 * (4 - i)));
   }
   return CouponCode(bytes);
 }

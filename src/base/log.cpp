@@ -21,7 +21,8 @@ spdlog::logger& log() {
 Result<void> set_log_level(std::string_view level) {
   const auto parsed = spdlog::level::from_str(std::string(level));
   if (parsed == spdlog::level::off && level != "off") {
-    return make_error(ErrorCode::invalid, "the log level is one of trace, debug, info, warn, error, off", "log_level");
+    return make_error(ErrorCode::invalid, "the log level is one of trace, debug, info, warn, error, off",
+                      "log_level");
   }
   log().set_level(parsed);
   return {};

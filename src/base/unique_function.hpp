@@ -14,7 +14,8 @@ namespace doorbuster {
 template <class Signature>
 class UniqueFunction;
 
-/// Holds callables of up to 48 bytes in place, larger ones on the heap. Calling an empty one ends the program.
+/// Holds callables of up to 48 bytes in place, larger ones on the heap. Calling an empty one ends the
+/// program.
 template <class R, class... Args>
 class UniqueFunction<R(Args...)> {
   static constexpr std::size_t kInPlaceBytes = 48;
@@ -26,8 +27,9 @@ class UniqueFunction<R(Args...)> {
   };
 
   template <class F>
-  static constexpr bool fits_in_place = sizeof(F) <= kInPlaceBytes && alignof(F) <= alignof(std::max_align_t) &&
-                                        std::is_nothrow_move_constructible_v<F>;
+  static constexpr bool fits_in_place =
+      sizeof(F) <= kInPlaceBytes &&
+      alignof(F) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<F>;
 
   template <class F>
   static constexpr Operations kInPlace = {
@@ -48,8 +50,8 @@ class UniqueFunction<R(Args...)> {
   UniqueFunction() = default;
   UniqueFunction(std::nullptr_t) {}  // NOLINT: as std::function
   template <class F, class D = std::decay_t<F>>
-    requires(!std::is_same_v<D, UniqueFunction> && std::is_invocable_r_v<R, D&, Args...>)
-  UniqueFunction(F&& callable) {  // NOLINT: as std::function
+  requires(!std::is_same_v<D, UniqueFunction> && std::is_invocable_r_v<R, D&, Args...>)
+      UniqueFunction(F&& callable) {  // NOLINT: as std::function
     if constexpr (fits_in_place<D>) {
       new (storage_) D(std::forward<F>(callable));
       operations_ = &kInPlace<D>;

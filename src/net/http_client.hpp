@@ -31,7 +31,8 @@ class HttpClient {
 
   /// One exchange on a connection of its own. `body` is JSON; empty: none.
   /// \returns unavailable (refused, reset, timed out), malformed (no HTTP came back)
-  Result<ClientResponse> exchange(std::string_view method, std::string_view target, std::string_view body = {});
+  Result<ClientResponse> exchange(std::string_view method, std::string_view target,
+                                  std::string_view body = {});
 
  private:
   Url base_;

@@ -1,9 +1,10 @@
 #pragma once
-// HTTP/1.1 server of one shard. Callbacks, no coroutines: a connection is a small state machine (docs/adr/0002).
+// HTTP/1.1 server of one shard. Callbacks, no coroutines: a connection is a small state machine
+// (docs/adr/0002).
 //
-// Pipelined requests are handed to the handler one after another as they are read, without waiting for replies;
-// replies may be completed in any order, at once or later, and go out in the order of the requests. All replies
-// that are completed in one turn of the loop leave in one write a connection.
+// Pipelined requests are handed to the handler one after another as they are read, without waiting for
+// replies; replies may be completed in any order, at once or later, and go out in the order of the requests.
+// All replies that are completed in one turn of the loop leave in one write a connection.
 //
 // Ownership and thread: server, connections and responders belong to one shard; everything is called there.
 // The server must outlive its responders; stop() before it is destroyed.
@@ -55,8 +56,8 @@ class Responder {
 
 struct HttpServerOptions {
   std::string bind = "127.0.0.1";
-  std::uint16_t port = 0;                   ///< 0: any free one, see port()
-  std::size_t most_connections = 20'000;    ///< further ones are answered 503 and closed
+  std::uint16_t port = 0;                 ///< 0: any free one, see port()
+  std::size_t most_connections = 20'000;  ///< further ones are answered 503 and closed
   std::size_t most_header_bytes = 8 * 1024;
   std::size_t most_body_bytes = 4 * 1024;
   std::size_t most_pipelined = 256;         ///< requests in the air on a connection; then reading pauses
@@ -69,7 +70,7 @@ struct HttpServerOptions {
 struct HttpServerStats {
   std::uint64_t accepted = 0;
   std::uint64_t open = 0;
-  std::uint64_t refused = 0;     ///< over most_connections
+  std::uint64_t refused = 0;  ///< over most_connections
   std::uint64_t requests = 0;
   std::uint64_t bad_requests = 0;
   std::uint64_t timed_out = 0;

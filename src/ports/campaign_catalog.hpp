@@ -16,9 +16,9 @@ class CampaignCatalog {
   using Done = UniqueFunction<void(Result<T>)>;
   virtual ~CampaignCatalog() = default;
 
-  /// Writes a definition by compare-and-set: its revision must follow the one that is there (1 when there is none).
-  /// The change is in the event log, too, when this succeeds.
-  /// \returns conflict, unavailable (not written), unknown_outcome (get() tells)
+  /// Writes a definition by compare-and-set: its revision must follow the one that is there (1 when there is
+  /// none). The change is in the event log, too, when this succeeds. \returns conflict, unavailable (not
+  /// written), unknown_outcome (get() tells)
   virtual void put(CampaignDefinition definition, Executor& on, Done<void> done) = 0;
   virtual void get(CampaignId id, Executor& on, Done<std::optional<CampaignDefinition>> done) = 0;
   virtual void list(Executor& on, Done<std::vector<CampaignDefinition>> done) = 0;

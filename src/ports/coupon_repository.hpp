@@ -33,8 +33,8 @@ struct DeadLetter {
 class CouponStore {
  public:
   virtual ~CouponStore() = default;
-  /// Stores the records and the position of the last one in one transaction. A record that contradicts what is
-  /// there becomes a dead letter and the rest goes on. Told again: no change. \returns unavailable
+  /// Stores the records and the position of the last one in one transaction. A record that contradicts what
+  /// is there becomes a dead letter and the rest goes on. Told again: no change. \returns unavailable
   virtual Result<void> store(const std::vector<LogRecord>& records) = 0;
   /// Everything up to here is stored.
   virtual Result<LogPosition> stored_through() = 0;
@@ -46,11 +46,13 @@ class CouponRepository {
   virtual ~CouponRepository() = default;
   virtual Result<std::optional<StoredCoupon>> find(const CouponCode& code) = 0;
   virtual Result<std::optional<StoredCoupon>> find(const CampaignId& campaign, const UserId& user) = 0;
-  /// Ascending by sequence, above `after`, at most `max`, and never beyond the contiguous watermark: a number is
-  /// shown only when all lower ones are stored.
-  virtual Result<std::vector<StoredCoupon>> list(const CampaignId& campaign, std::uint64_t after, std::size_t max) = 0;
+  /// Ascending by sequence, above `after`, at most `max`, and never beyond the contiguous watermark: a number
+  /// is shown only when all lower ones are stored.
+  virtual Result<std::vector<StoredCoupon>> list(const CampaignId& campaign, std::uint64_t after,
+                                                 std::size_t max) = 0;
   /// Redeems once. \returns not_found, conflict (redeemed under another key), unavailable
-  virtual Result<Redemption> redeem(const CouponCode& code, const std::string& idempotency_key, Timestamp now) = 0;
+  virtual Result<Redemption> redeem(const CouponCode& code, const std::string& idempotency_key,
+                                    Timestamp now) = 0;
   virtual Result<LogPosition> stored_through() = 0;
   virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t max) = 0;
 };

@@ -19,7 +19,8 @@ class EventLog {
   ///          unknown_outcome (may be there: the events stay pending in the ledger and are appended again)
   virtual void append(std::vector<CouponIssued> events, Executor& on, Appended done) = 0;
 
-  /// False while the log is closed or its queue is full: new requests are answered 503 before they are decided.
+  /// False while the log is closed or its queue is full: new requests are answered 503 before they are
+  /// decided.
   virtual bool accepting() const = 0;
 };
 

@@ -2,7 +2,8 @@
 // Port: may this user have a coupon, and which number? Batched by nature: what is in the air together is
 // decided together.
 //
-// A Ledger object belongs to one shard (thread). Completions run on that shard, inside the call or later, once each.
+// A Ledger object belongs to one shard (thread). Completions run on that shard, inside the call or later,
+// once each.
 
 #include <optional>
 #include <vector>

@@ -21,8 +21,8 @@ class Offload {
   Offload(const Offload&) = delete;
   Offload& operator=(const Offload&) = delete;
 
-  /// Runs `job` on one of the threads. Any thread. \returns false when the queue is full: nothing is run, and the
-  /// caller says `overloaded`.
+  /// Runs `job` on one of the threads. Any thread. \returns false when the queue is full: nothing is run, and
+  /// the caller says `overloaded`.
   bool try_run(Work job);
 
   /// Runs `job` and hands its result to `done` on `on`; a full queue gives `done` an `overloaded` at once.
@@ -38,7 +38,8 @@ class Offload {
       on.post([state, result] { state->done(std::move(*result)); });
     });
     if (!taken) {
-      state->done(Result<T>(make_error(ErrorCode::overloaded, "too many look-ups are waiting for the database")));
+      state->done(
+          Result<T>(make_error(ErrorCode::overloaded, "too many look-ups are waiting for the database")));
     }
   }
 

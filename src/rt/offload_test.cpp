@@ -36,7 +36,8 @@ TEST(Offload, RefusesWhenItsQueueIsFull) {
   ASSERT_TRUE(offload.try_run([] {}));
   EXPECT_FALSE(offload.try_run([] {}));
   ErrorCode code = ErrorCode::internal;
-  offload.run<int>(shard, [] { return Result<int>(1); }, [&](Result<int> result) { code = result.error().code; });
+  offload.run<int>(
+      shard, [] { return Result<int>(1); }, [&](Result<int> result) { code = result.error().code; });
   EXPECT_EQ(code, ErrorCode::overloaded);
   release.set_value();
 }

@@ -14,7 +14,9 @@ namespace asio = boost::asio;
 
 Shard::Shard(std::string name) : name_(std::move(name)) {}
 
-Shard::~Shard() { DOORBUSTER_ASSERT(!thread_.joinable()); }
+Shard::~Shard() {
+  DOORBUSTER_ASSERT(!thread_.joinable());
+}
 
 void Shard::start() {
   thread_ = std::thread([this] {
@@ -53,9 +55,10 @@ void Shard::end_turn() {
 void Shard::after(Duration delay, Work work) {
   auto timer = std::make_unique<asio::steady_timer>(context_, delay);
   auto& waiting = *timer;
-  waiting.async_wait([held = std::move(timer), due = std::move(work)](boost::system::error_code error) mutable {
-    if (!error) due();
-  });
+  waiting.async_wait(
+      [held = std::move(timer), due = std::move(work)](boost::system::error_code error) mutable {
+        if (!error) due();
+      });
 }
 
 void Shard::run(Work work) {

@@ -28,7 +28,8 @@ class Shard final : public Executor {
   void post(Work work) override;
   void defer(Work work) override;
   void after(Duration delay, Work work) override;
-  /// Runs `work` on the shard and waits for it; inline when called on the shard. For start and stop, not for requests.
+  /// Runs `work` on the shard and waits for it; inline when called on the shard. For start and stop, not for
+  /// requests.
   void run(Work work);
   bool on_this_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
 

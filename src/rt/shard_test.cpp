@@ -18,7 +18,10 @@ TEST_F(ShardTest, DefersWorkBehindEverythingThatIsReady) {
   std::vector<int> order;
   std::promise<void> done;
   shard_.run([&] {
-    shard_.post([&] { shard_.defer([&] { order.push_back(3); }); order.push_back(1); });
+    shard_.post([&] {
+      shard_.defer([&] { order.push_back(3); });
+      order.push_back(1);
+    });
     shard_.post([&] { order.push_back(2); });
     shard_.after(std::chrono::milliseconds(1), [&] { done.set_value(); });
   });

@@ -46,7 +46,8 @@ class CampaignLedger {
   /// Holds decisions on new coupons (`held`) while a definition is written. \returns as patched(); conflict
   /// when held
   Result<CampaignDefinition> begin_change(const CampaignPatch& patch);
-  /// Ends the hold. A definition that is not newer than the ledger's (it was not written) changes nothing else.
+  /// Ends the hold. A definition that is not newer than the ledger's (it was not written) changes nothing
+  /// else.
   void end_change(const CampaignDefinition& definition);
   bool changing() const { return changing_; }
 

@@ -4,9 +4,9 @@
 //   create: Catalog::put ──▶ Ledger::open
 //   change: Ledger::begin_change (checks, holds decisions) ──▶ Catalog::put ──▶ Ledger::end_change
 //
-// A put of unknown outcome is settled by reading the catalog back, again and again until it answers; the campaign
-// stays held (503) meanwhile, so that no coupon is decided under a definition that may not be the true one.
-// One shard; completions after this object's end are dropped.
+// A put of unknown outcome is settled by reading the catalog back, again and again until it answers; the
+// campaign stays held (503) meanwhile, so that no coupon is decided under a definition that may not be the
+// true one. One shard; completions after this object's end are dropped.
 
 #include <memory>
 

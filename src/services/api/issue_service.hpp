@@ -4,8 +4,8 @@
 //   submit() ... submit()      all requests of one turn of the loop
 //        └─ end of turn ──▶ Ledger::decide ──▶ EventLog::append ──▶ Ledger::confirm ──▶ answers
 //
-// Rules of consistency.md kept here: 3 (201 and 200 only for durable coupons), 4 (410 only when all are durable),
-// 2 (what was decided and could not be made durable is answered 503 and appended again by relay()).
+// Rules of consistency.md kept here: 3 (201 and 200 only for durable coupons), 4 (410 only when all are
+// durable), 2 (what was decided and could not be made durable is answered 503 and appended again by relay()).
 // A request that meets a pending coupon is parked and asks again, for at most `patience`.
 //
 // One shard. Completions of ledger and log may come after this object is gone: they are dropped then.
@@ -30,19 +30,19 @@ struct IssueStats {
   std::uint64_t issued = 0;
   std::uint64_t already = 0;
   std::uint64_t sold_out = 0;
-  std::uint64_t other = 0;        ///< not started, paused, ended, unknown campaign
-  std::uint64_t failed = 0;       ///< answered with an error (503)
-  std::uint64_t batches = 0;      ///< batches decided
-  std::uint64_t batched = 0;      ///< requests in them
-  std::uint64_t relayed = 0;      ///< events appended again
-  std::uint64_t in_flight = 0;    ///< requests that have no answer yet
+  std::uint64_t other = 0;      ///< not started, paused, ended, unknown campaign
+  std::uint64_t failed = 0;     ///< answered with an error (503)
+  std::uint64_t batches = 0;    ///< batches decided
+  std::uint64_t batched = 0;    ///< requests in them
+  std::uint64_t relayed = 0;    ///< events appended again
+  std::uint64_t in_flight = 0;  ///< requests that have no answer yet
 };
 
 struct IssueOptions {
-  Duration patience = std::chrono::seconds(1);             ///< longest wait for somebody else's pending coupon
-  Duration relay_after = std::chrono::milliseconds(250);   ///< a pending event is appended again after this
-  std::size_t most_in_flight = 65'536;                     ///< requests without an answer; beyond: overloaded
-  std::size_t most_relayed = 1'000;                        ///< events appended again in one go
+  Duration patience = std::chrono::seconds(1);            ///< longest wait for somebody else's pending coupon
+  Duration relay_after = std::chrono::milliseconds(250);  ///< a pending event is appended again after this
+  std::size_t most_in_flight = 65'536;                    ///< requests without an answer; beyond: overloaded
+  std::size_t most_relayed = 1'000;                       ///< events appended again in one go
   InstanceName instance;
 };
 
@@ -53,10 +53,12 @@ class IssueService {
   IssueService(Executor& executor, Clock& clock, Ledger& ledger, EventLog& log, IssueOptions options);
   ~IssueService();
 
-  /// Answers once: with an outcome, or with overloaded, closed, not_ready, unavailable, unknown_outcome (all 503).
+  /// Answers once: with an outcome, or with overloaded, closed, not_ready, unavailable, unknown_outcome (all
+  /// 503).
   void submit(IssueRequest request, Answer answer);
 
-  /// Appends overdue pending events again. Called every `relay_after` or so; does nothing while a relay is running.
+  /// Appends overdue pending events again. Called every `relay_after` or so; does nothing while a relay is
+  /// running.
   void relay();
 
   const IssueStats& stats() const;

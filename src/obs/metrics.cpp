@@ -1,0 +1,134 @@
+#include "obs/metrics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace doorbuster::obs {
+namespace {
+
+using Labels = MetricsWriter::Labels;
+
+constexpr std::array kBounds = {
+    Duration(100),       Duration(250),       Duration(500),       Duration(1'000),
+    Duration(2'500),     Duration(5'000),     Duration(10'000),    Duration(25'000),
+    Duration(50'000),    Duration(100'000),   Duration(250'000),   Duration(500'000),
+    Duration(1'000'000), Duration(2'500'000), Duration(5'000'000), Duration(10'000'000)};
+
+void append_escaped(std::string& out, std::string_view text, bool quotes_too) {
+  for (const char c : text) {
+    if (c == '\\') {
+      out += "\\\\";
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '"' && quotes_too) {
+      out += "\\\"";
+    } else {
+      out += c;
+    }
+  }
+}
+
+void append_number(std::string& out, std::uint64_t number) {
+  char text[24];
+  const auto end = std::to_chars(text, text + sizeof text, number).ptr;
+  out.append(text, end);
+}
+
+void append_number(std::string& out, double number) {
+  if (std::isnan(number)) {
+    out += "NaN";
+  } else if (std::isinf(number)) {
+    out += number > 0 ? "+Inf" : "-Inf";
+  } else {
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, number).ptr;
+    out.append(text, end);
+  }
+}
+
+double in_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+template <class Number>
+void append_sample(std::string& out, std::string_view name, std::string_view suffix, Labels labels,
+                   std::string_view bound, Number value) {
+  out.append(name).append(suffix);
+  if (!labels.empty() || !bound.empty()) {
+    char separator = '{';
+    for (const auto& [label, text] : labels) {
+      out += separator;
+      out.append(label).append("=\"");
+      append_escaped(out, text, true);
+      out += '"';
+      separator = ',';
+    }
+    if (!bound.empty()) {
+      out += separator;
+      out.append("le=\"").append(bound).append("\"");
+    }
+    out += '}';
+  }
+  out += ' ';
+  append_number(out, value);
+  out += '\n';
+}
+
+Labels view(MetricsWriter::LabelList labels) {
+  return {labels.begin(), labels.size()};
+}
+
+}  // namespace
+
+std::string& MetricsWriter::family(std::string_view name, std::string_view help, std::string_view type) {
+  const auto found =
+      std::find_if(families_.begin(), families_.end(), [&](const Family& each) { return each.name == name; });
+  if (found != families_.end()) {
+    DOORBUSTER_ASSERT(found->type == type);
+    return found->samples;
+  }
+  families_.push_back({std::string(name), std::string(help), type, {}});
+  return families_.back().samples;
+}
+
+void MetricsWriter::counter(std::string_view name, std::string_view help, std::uint64_t value,
+                            LabelList labels) {
+  append_sample(family(name, help, "counter"), name, {}, view(labels), {}, value);
+}
+
+void MetricsWriter::gauge(std::string_view name, std::string_view help, double value, LabelList labels) {
+  append_sample(family(name, help, "gauge"), name, {}, view(labels), {}, value);
+}
+
+void MetricsWriter::histogram(std::string_view name, std::string_view help, const Histogram& histogram,
+                              LabelList labels) {
+  std::string& out = family(name, help, "histogram");
+  const auto counts = histogram.counts_up_to(kBounds);
+  for (std::size_t i = 0; i < kBounds.size(); ++i) {
+    std::string bound;
+    append_number(bound, in_seconds(kBounds[i]));
+    append_sample(out, name, "_bucket", view(labels), bound, counts[i]);
+  }
+  append_sample(out, name, "_bucket", view(labels), "+Inf", histogram.count());
+  append_sample(out, name, "_sum", view(labels), {}, in_seconds(histogram.sum()));
+  append_sample(out, name, "_count", view(labels), {}, histogram.count());
+}
+
+std::span<const Duration> MetricsWriter::default_bounds() {
+  return kBounds;
+}
+
+std::string MetricsWriter::text() const {
+  std::string out;
+  for (const auto& each : families_) {
+    out.append("# HELP ").append(each.name).append(" ");
+    append_escaped(out, each.help, false);
+    out.append("\n# TYPE ").append(each.name).append(" ").append(each.type).append("\n");
+    out.append(each.samples);
+  }
+  return out;
+}
+
+}  // namespace doorbuster::obs

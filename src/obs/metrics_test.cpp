@@ -1,0 +1,62 @@
+#include "obs/metrics.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "obs/counter.hpp"
+
+namespace doorbuster::obs {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(MetricsWriter, PutsSamplesOfOneNameTogetherUnderOneHelpAndType) {
+  MetricsWriter out;
+  out.counter("a_total", "How many a", 1, {{"kind", "x"}});
+  out.gauge("b", "How much b", 0.5);
+  out.counter("a_total", "How many a", 2, {{"kind", "y"}, {"other", "z"}});
+  EXPECT_EQ(out.text(),
+            "# HELP a_total How many a\n# TYPE a_total counter\n"
+            "a_total{kind=\"x\"} 1\na_total{kind=\"y\",other=\"z\"} 2\n"
+            "# HELP b How much b\n# TYPE b gauge\nb 0.5\n");
+}
+
+TEST(MetricsWriter, EscapesLabelsAndHelp) {
+  MetricsWriter out;
+  out.gauge("a", "back\\slash\nand \"quotes\"", 1, {{"l", "a\"b\\c\nd"}});
+  EXPECT_EQ(out.text(),
+            "# HELP a back\\\\slash\\nand \"quotes\"\n# TYPE a gauge\na{l=\"a\\\"b\\\\c\\nd\"} 1\n");
+}
+
+TEST(MetricsWriter, WritesAHistogramAsCumulativeBucketsInSeconds) {
+  Histogram histogram;
+  histogram.record(Duration(90));
+  histogram.record(Duration(900));
+  histogram.record(Duration(20'000'000));
+  MetricsWriter out;
+  out.histogram("t_seconds", "Time", histogram, {{"who", "me"}});
+  const auto text = out.text();
+  EXPECT_THAT(text, HasSubstr("# TYPE t_seconds histogram\n"));
+  EXPECT_THAT(text, HasSubstr("t_seconds_bucket{who=\"me\",le=\"1e-04\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("t_seconds_bucket{who=\"me\",le=\"0.001\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("t_seconds_bucket{who=\"me\",le=\"10\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("t_seconds_bucket{who=\"me\",le=\"+Inf\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("t_seconds_sum{who=\"me\"} 20.00099\n"));
+  EXPECT_THAT(text, HasSubstr("t_seconds_count{who=\"me\"} 3\n"));
+}
+
+TEST(Registry, AsksEverybody) {
+  Counter counter;
+  Registry registry;
+  registry.add([&](MetricsWriter& out) { out.counter("one_total", "One", counter.value()); });
+  registry.add([](MetricsWriter& out) { out.gauge("two", "Two", 2); });
+  counter.add();
+  counter.add(41);
+  MetricsWriter out;
+  registry.write(out);
+  EXPECT_THAT(out.text(), HasSubstr("one_total 42\n"));
+  EXPECT_THAT(out.text(), HasSubstr("two 2\n"));
+}
+
+}  // namespace
+}  // namespace doorbuster::obs
