@@ -77,7 +77,11 @@ std::string allowed_methods(std::string_view path) {
 }  // namespace
 
 ApiEndpoints::ApiEndpoints(ApiParts parts, ApiOptions options)
-    : context_(std::make_shared<ApiContext>(parts, std::move(options))) {}
+    : context_(std::make_shared<ApiContext>(parts, std::move(options))) {
+  parts.metrics.add(parts.executor, [weak = std::weak_ptr(context_)](obs::MetricsWriter& out) {
+    if (const auto context = weak.lock()) write_shard_metrics(*context, out);
+  });
+}
 
 void ApiEndpoints::handle(const http::Request& request, Reply reply) {
   if (request.method == http::Method::post) {

@@ -63,5 +63,7 @@ void list_ledger(const ContextPtr& context, const Call& call, Reply reply);
 void show_health(const ContextPtr& context, const Call& call, Reply reply);
 void show_readiness(const ContextPtr& context, const Call& call, Reply reply);
 void show_metrics(const ContextPtr& context, const Call& call, Reply reply);
+/// What one shard has counted. On its thread.
+void write_shard_metrics(const ApiContext& context, obs::MetricsWriter& out);
 
 }  // namespace doorbuster::api
