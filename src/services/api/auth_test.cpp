@@ -69,7 +69,7 @@ TEST(OpenMode, IsForLoopbackAlone) {
 
 TEST(Role, ReadsWhatItWrites) {
   for (const auto role : {Role::user, Role::merchant, Role::admin})
-    EXPECT_EQ(parse_role(to_text(role)), role);
+    EXPECT_EQ(parse_role(name_of(role)), role);
   EXPECT_EQ(parse_role("root"), std::nullopt);
 }
 

@@ -24,8 +24,7 @@ using Endpoint = void (*)(const ContextPtr& context, const Call& call, Reply rep
 enum class Access : std::uint8_t {
   everybody,  ///< also without a token
   any_token,
-  users,  ///< user, admin
-  users_and_merchants,
+  users,      ///< user, admin
   merchants,  ///< merchant, admin
   admins,
 };
