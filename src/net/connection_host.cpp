@@ -11,10 +11,10 @@ constexpr std::size_t kMostParsersKept = 64;
 /// A connection is looked at every kSweepParts ticks.
 constexpr std::size_t kSweepParts = 4;
 
-http::RequestLimits limits_of(const HttpServerOptions& options) {
-  http::RequestLimits limits;
-  limits.most_header_bytes = options.most_header_bytes;
-  limits.most_body_bytes = options.most_body_bytes;
+http::ParseLimits limits_of(const HttpServerOptions& options) {
+  http::ParseLimits limits;
+  limits.header_bytes = options.most_header_bytes;
+  limits.body_bytes = options.most_body_bytes;
   return limits;
 }
 
@@ -37,7 +37,8 @@ ConnectionHost::ConnectionHost(rt::Shard& the_shard, const HttpServerOptions& th
       idle_ticks(ticks(options.idle_timeout)) {}
 
 std::uint32_t ConnectionHost::ticks(Duration duration) const {
-  return static_cast<std::uint32_t>(std::max<std::int64_t>(1, (duration + tick_length - Duration(1)) / tick_length));
+  return static_cast<std::uint32_t>(
+      std::max<std::int64_t>(1, (duration + tick_length - Duration(1)) / tick_length));
 }
 
 void ConnectionHost::flush_later(std::shared_ptr<HttpConnection> connection) {

@@ -64,8 +64,8 @@ void HttpConnection::on_read(const boost::system::error_code& error, std::size_t
     // There may be more. It is read here, past the small buffer, and counts as one piece with the beginning.
     char* const scratch = host_->scratch.get();
     std::memcpy(scratch, input_, size);
-    const auto more = ::recv(socket_.native_handle(), scratch + size, ConnectionHost::kScratchBytes - size,
-                             MSG_DONTWAIT);
+    const auto more =
+        ::recv(socket_.native_handle(), scratch + size, ConnectionHost::kScratchBytes - size, MSG_DONTWAIT);
     // An end or an error is met again by the next read.
     take_input({scratch, size + static_cast<std::size_t>(more > 0 ? more : 0)});
   } else {
@@ -102,25 +102,25 @@ std::string_view HttpConnection::consume(std::string_view bytes) {
     }
     auto& parser = parser_ ? *parser_ : *host_->parser;
     switch (parser.parse(bytes)) {
-      case http::RequestParser::State::more:
+      case http::RequestParser::Status::need_more:
         if (!parser_) {
           parser_ = std::move(host_->parser);
           host_->parser = host_->take_parser();
         }
-        if (parser.waits_for_continue() && !continue_offered_) {
+        if (parser.expects_continue() && !continue_offered_) {
           wants_continue_ = true;
           offer_continue();
         }
         return bytes;
-      case http::RequestParser::State::failed: {
+      case http::RequestParser::Status::failed: {
         ++host_->stats.bad_requests;
         reject(http::server_problem(parser.failure().status, parser.failure().detail));
         parser.reset();
         if (parser_) host_->give_parser(std::move(parser_));
         return {};
       }
-      case http::RequestParser::State::complete: {
-        const auto size = parser.size();
+      case http::RequestParser::Status::complete: {
+        const auto size = parser.consumed();
         hand_over(parser);
         parser.reset();
         if (host_ == nullptr) return {};
@@ -138,7 +138,7 @@ void HttpConnection::hand_over(const http::RequestParser& parser) {
   ++host_->stats.requests;
   auto& made = new_slot();
   made.head_only = parser.request().method == http::Method::head;
-  made.old_version = parser.minor_version() == 0;
+  made.old_version = parser.http_1_0();
   made.close = !parser.keep_alive();
   no_more_requests_ = made.close;
   host_->handler(parser.request(), Responder(shared_from_this(), next_ - 1));
@@ -241,7 +241,7 @@ void HttpConnection::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   if (parser_) host.give_parser(std::move(parser_));
-  slots_ = {};
+  slots_.clear();
   // A source that is being asked right now must not be destroyed under its own feet.
   if (stream_) host.shard.post([held = std::move(stream_)] {});
   host.remove(*this);

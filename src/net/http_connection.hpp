@@ -7,11 +7,14 @@
 //               slots_ ──advance──▶ out_ ──end of turn: flush──▶ send ──▶ linger, or the next request
 //
 // Invariants:
-// 1. Requests are numbered from 0; those in [first_, next_) are in the air, and slots_[n & mask] belongs to n.
+// 1. Requests are numbered from 0; those in [first_, next_) are in the air, and slots_[n & mask] belongs to
+// n.
 //    out_ holds replies of requests before first_, and the beginning of first_'s when stream_ is set.
-// 2. Only the last request of a connection closes it: nothing is read behind one that does (no_more_requests_).
+// 2. Only the last request of a connection closes it: nothing is read behind one that does
+// (no_more_requests_).
 // 3. At most one read and one wait for writability are pending.
-// 4. parser_ is set exactly while a request has come in part; tail_ then holds its bytes. Reading that has paused
+// 4. parser_ is set exactly while a request has come in part; tail_ then holds its bytes. Reading that has
+// paused
 //    leaves whole requests in tail_.
 // 5. host_ is null from close() on, and nothing happens any more.
 //
@@ -105,7 +108,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void close();
   bool refused() const { return refused_; }
 
-  std::size_t index = 0;    // in ConnectionHost::connections
+  std::size_t index = 0;  // in ConnectionHost::connections
   bool in_flush_list = false;
 
  private:
@@ -129,7 +132,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   struct OnWritable;
 
   void start_read(std::shared_ptr<HttpConnection> self);
-  void on_read(const boost::system::error_code& error, std::size_t size, std::shared_ptr<HttpConnection> self);
+  void on_read(const boost::system::error_code& error, std::size_t size,
+               std::shared_ptr<HttpConnection> self);
   void on_end_of_input();
   void take_input(std::string_view bytes);
   std::string_view consume(std::string_view bytes);
@@ -158,9 +162,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::uint64_t next_ = 0;
   std::vector<Slot> slots_;  // a power of two
   std::string out_;
-  std::size_t sent_ = 0;        // of out_
-  std::size_t held_bytes_ = 0;  // in slots_
-  std::uint32_t read_deadline_ = 0;   // in ticks; 0: none
+  std::size_t sent_ = 0;             // of out_
+  std::size_t held_bytes_ = 0;       // in slots_
+  std::uint32_t read_deadline_ = 0;  // in ticks; 0: none
   std::uint32_t write_deadline_ = 0;
   bool reading_ = false;
   bool request_started_ = false;  // read_deadline_ is that of a request

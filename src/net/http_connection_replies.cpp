@@ -42,7 +42,7 @@ http::Persistence HttpConnection::persistence_for(std::uint64_t request, Slot& s
   // While the server drains, the last request in the air is the connection's last.
   if (host_->draining && request + 1 == next_) slot.close = no_more_requests_ = true;
   if (slot.close) return http::Persistence::close;
-  return slot.old_version ? http::Persistence::keep_alive : http::Persistence::implied;
+  return slot.old_version ? http::Persistence::keep_alive_1_0 : http::Persistence::keep_alive;
 }
 
 void HttpConnection::answer(std::uint64_t request, const http::Response& response) {
@@ -169,8 +169,8 @@ void HttpConnection::flush() {
 /// \returns false when the connection is closed
 bool HttpConnection::send_some() {
   if (out_.empty()) return true;
-  const auto size = ::send(socket_.native_handle(), out_.data() + sent_, out_.size() - sent_,
-                           MSG_NOSIGNAL | MSG_DONTWAIT);
+  const auto size =
+      ::send(socket_.native_handle(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     close();
     return false;

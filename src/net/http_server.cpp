@@ -1,5 +1,6 @@
 #include "net/http_server.hpp"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -7,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/log.hpp"
 #include "net/http_connection.hpp"
 #include "proto/http/problem.hpp"
 
@@ -17,14 +19,43 @@ using asio::ip::tcp;
 
 namespace {
 
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                         SocketExecutor>;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, SocketExecutor>;
 
-constexpr int kBacklog = 4096;
+using Acceptor = asio::basic_socket_acceptor<tcp, SocketExecutor>;
+
+constexpr int kBacklog = 4096;  // a drop's crowd connects within one second
 /// Connections over the limit that still read their 503; beyond them, further ones are cut without a word.
 constexpr std::size_t kMostRefusedOpen = 256;
 /// Without descriptors an accept would fail at once again.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+
+Error bind_failed(std::string_view what, const std::string& bind, std::uint16_t port,
+                  const boost::system::error_code& error) {
+  return make_error(ErrorCode::unavailable,
+                    fmt::format("cannot {} {}:{}: {}", what, bind, port, error.message()), "port");
+}
+
+/// Opens `acceptor` and binds it.
+Result<void> bind_acceptor(Acceptor& acceptor, const std::string& bind, std::uint16_t port, bool share) {
+  boost::system::error_code error;
+  const auto address = asio::ip::make_address(bind == "localhost" ? "127.0.0.1" : bind, error);
+  if (error) {
+    return make_error(ErrorCode::invalid, fmt::format("'{}' is not an IP address to listen on", bind),
+                      "bind");
+  }
+  const tcp::endpoint endpoint(address, port);
+  acceptor.open(endpoint.protocol(), error);
+  if (error) return bind_failed("open a socket for", bind, port, error);
+  acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  const int on = 1;
+  if (share && ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
+    return bind_failed("share", bind, port, {errno, boost::system::system_category()});
+  }
+  acceptor.bind(endpoint, error);
+  if (error) return bind_failed("listen on", bind, port, error);
+  return {};
+}
 
 }  // namespace
 
@@ -48,7 +79,7 @@ class HttpServer::Impl : public ConnectionHost, public std::enable_shared_from_t
   void accept_the_rest();
   void start_tick();
 
-  asio::basic_socket_acceptor<tcp, SocketExecutor> acceptor_;
+  Acceptor acceptor_;
   Timer tick_timer_;
   Timer accept_timer_;
   Timer patience_timer_;
@@ -57,32 +88,12 @@ class HttpServer::Impl : public ConnectionHost, public std::enable_shared_from_t
 };
 
 Result<void> HttpServer::Impl::listen() {
+  if (const auto bound = bind_acceptor(acceptor_, options.bind, options.port, options.share_port); !bound) {
+    return bound.error();
+  }
   boost::system::error_code error;
-  const auto unavailable = [&](const boost::system::error_code& why) {
-    return make_error(ErrorCode::unavailable, "cannot listen on " + options.bind + ":" +
-                                                  std::to_string(options.port) + ": " + why.message());
-  };
-  const auto address = asio::ip::make_address(options.bind, error);
-  if (error) {
-    return make_error(ErrorCode::invalid, "'" + options.bind + "' is not an IP address to listen on", "bind");
-  }
-  const tcp::endpoint endpoint(address, options.port);
-  acceptor_.open(endpoint.protocol(), error);
-  if (error) return unavailable(error);
-  acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-  if (options.share_port) {
-    const int on = 1;
-    if (::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
-      return unavailable({errno, boost::system::system_category()});
-    }
-  }
-  acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(kBacklog, error);
-  if (error) {
-    const auto why = error;
-    acceptor_.close(error);
-    return unavailable(why);
-  }
+  acceptor_.listen(kBacklog, error);
+  if (error) return bind_failed("listen on", options.bind, options.port, error);
   port_ = acceptor_.local_endpoint(error).port();
   self = weak_from_this();
   accept();
@@ -91,20 +102,23 @@ Result<void> HttpServer::Impl::listen() {
 }
 
 void HttpServer::Impl::accept() {
-  acceptor_.async_accept([me = shared_from_this()](const boost::system::error_code& error, StreamSocket socket) {
-    if (me->stopped_ || me->draining) {
-      if (!error && !me->stopped_) me->admit(std::move(socket));
-      return;
-    }
-    if (!error) {
-      me->admit(std::move(socket));
-      return me->accept();
-    }
-    me->accept_timer_.expires_after(kAcceptPause);
-    me->accept_timer_.async_wait([me](const boost::system::error_code& cancelled) {
-      if (!cancelled && !me->stopped_ && !me->draining) me->accept();
-    });
-  });
+  acceptor_.async_accept(
+      [me = shared_from_this()](const boost::system::error_code& error, StreamSocket socket) {
+        if (me->stopped_ || me->draining) {
+          if (!error && !me->stopped_) me->admit(std::move(socket));
+          return;
+        }
+        if (!error) {
+          me->admit(std::move(socket));
+          return me->accept();
+        }
+        // Out of file descriptors, mostly: connections wait in the backlog until some are free.
+        log().warn("cannot accept a connection: {}", error.message());
+        me->accept_timer_.expires_after(kAcceptPause);
+        me->accept_timer_.async_wait([me](const boost::system::error_code& cancelled) {
+          if (!cancelled && !me->stopped_ && !me->draining) me->accept();
+        });
+      });
 }
 
 void HttpServer::Impl::admit(StreamSocket socket) {
@@ -174,15 +188,33 @@ void HttpServer::Impl::stop() {
   for (const auto& connection : all) connection->close();
 }
 
+Result<void> probe_port(const std::string& bind, std::uint16_t port) {
+  asio::io_context context(1);
+  Acceptor acceptor(context.get_executor());
+  return bind_acceptor(acceptor, bind, port, false);
+}
+
 HttpServer::HttpServer(rt::Shard& shard, HttpServerOptions options, Handler handler)
     : impl_(std::make_shared<Impl>(shard, options, std::move(handler))) {}
 
-HttpServer::~HttpServer() { impl_->stop(); }
+HttpServer::~HttpServer() {
+  impl_->stop();
+}
 
-Result<void> HttpServer::listen() { return impl_->listen(); }
-std::uint16_t HttpServer::port() const { return impl_->port(); }
-void HttpServer::drain(Duration patience, UniqueFunction<void()> done) { impl_->drain(patience, std::move(done)); }
-void HttpServer::stop() { impl_->stop(); }
-HttpServerStats HttpServer::stats() const { return impl_->stats; }
+Result<void> HttpServer::listen() {
+  return impl_->listen();
+}
+std::uint16_t HttpServer::port() const {
+  return impl_->port();
+}
+void HttpServer::drain(Duration patience, UniqueFunction<void()> done) {
+  impl_->drain(patience, std::move(done));
+}
+void HttpServer::stop() {
+  impl_->stop();
+}
+HttpServerStats HttpServer::stats() const {
+  return impl_->stats;
+}
 
 }  // namespace doorbuster::net

@@ -51,14 +51,13 @@ class Responder {
 
  private:
   std::shared_ptr<HttpConnection> connection_;
-  std::uint64_t request_ = 0;  // number of the request on its connection, from 0
+  std::uint64_t request_ = 0;  // its number on its connection, from 0
 };
 
 struct HttpServerOptions {
   std::string bind = "127.0.0.1";
+  bool share_port = false;                ///< several shards listen on it: SO_REUSEPORT; probe_port() first
   std::uint16_t port = 0;                 ///< 0: any free one, see port()
-  bool share_port = false;                  ///< SO_REUSEPORT: servers of other shards listen on the same port. Without
-                                            ///< it, a port in use is an error
   std::size_t most_connections = 20'000;  ///< further ones are answered 503 and closed
   std::size_t most_header_bytes = 8 * 1024;
   std::size_t most_body_bytes = 4 * 1024;
@@ -87,7 +86,7 @@ class HttpServer {
   HttpServer(rt::Shard& shard, HttpServerOptions options, Handler handler);
   ~HttpServer();
 
-  /// Binds and accepts. \returns unavailable, with address and reason ("Address already in use"); invalid
+  /// Binds and accepts. \returns unavailable, with address and reason ("port in use")
   Result<void> listen();
   std::uint16_t port() const;
   /// Stops accepting, answers what is in the air, closes idle connections; `done` when none is left or after
@@ -101,5 +100,9 @@ class HttpServer {
   class Impl;
   std::shared_ptr<Impl> impl_;
 };
+
+/// Whether a port can be had: with `share_port` a second program would get a share of the connections instead
+/// of an error. \returns unavailable, invalid
+Result<void> probe_port(const std::string& bind, std::uint16_t port);
 
 }  // namespace doorbuster::net

@@ -1,6 +1,6 @@
 #pragma once
-// Memory for one pending Asio operation, inside the object that starts it: the operation's state lies beside the
-// connection's, and no allocator is asked. Private to src/net.
+// Memory for one pending Asio operation, inside the object that starts it: the operation's state lies beside
+// the connection's, and no allocator is asked. Private to src/net.
 
 #include <cstddef>
 #include <new>
@@ -44,11 +44,14 @@ class InPlaceAllocator {
 
   explicit InPlaceAllocator(InPlaceMemory<Bytes>& memory) : memory_(&memory) {}
   template <class U>
-  InPlaceAllocator(const InPlaceAllocator<U, Bytes>& other) : memory_(other.memory_) {}  // NOLINT: as allocators do
+  InPlaceAllocator(const InPlaceAllocator<U, Bytes>& other)
+      : memory_(other.memory_) {}  // NOLINT: as allocators do
 
   T* allocate(std::size_t count) { return static_cast<T*>(memory_->allocate(count * sizeof(T))); }
   void deallocate(T* memory, std::size_t) { memory_->deallocate(memory); }
-  friend bool operator==(const InPlaceAllocator& a, const InPlaceAllocator& b) { return a.memory_ == b.memory_; }
+  friend bool operator==(const InPlaceAllocator& a, const InPlaceAllocator& b) {
+    return a.memory_ == b.memory_;
+  }
 
  private:
   template <class, std::size_t>

@@ -54,7 +54,9 @@ inline bool is_field_value(std::string_view text) {
   return all_of(text, kValue);
 }
 
-inline char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+inline char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 /// -1 for what is no hexadecimal digit.
 inline int hexadecimal(char c) {

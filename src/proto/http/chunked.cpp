@@ -95,7 +95,8 @@ std::size_t ChunkedDecoder::put(std::string_view bytes, std::string& body) {
         in_line_ = 0;
         step_ = Step::trailer;
         break;
-      case Step::data: break;  // above
+      case Step::data:
+        break;  // above
     }
     ++at;
   }

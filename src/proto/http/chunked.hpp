@@ -27,7 +27,7 @@ class ChunkedDecoder {
   bool count_framing();
 
   std::size_t most_body_bytes_ = 0;
-  std::size_t left_ = 0;       // of the chunk: while its size is read, the size so far
+  std::size_t left_ = 0;  // of the chunk: while its size is read, the size so far
   std::size_t decoded_ = 0;
   std::size_t framing_ = 0;    // bytes that are not body
   std::uint32_t in_line_ = 0;  // characters of this extension or trailer line

@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace doorbuster::http {
@@ -14,8 +13,6 @@ namespace doorbuster::http {
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
 
 std::string_view to_text(Method method);
-/// `other` for a method that is not in the list. Case counts.
-Method method_of(std::string_view text);
 
 struct HeaderView {
   std::string_view name;
@@ -44,17 +41,19 @@ struct Response {
 
 std::string_view reason_phrase(int status);
 
-/// Whether the connection stays: `implied` writes no `Connection` header, which with HTTP/1.1 means that it does.
-enum class Persistence : std::uint8_t { implied, close, keep_alive };
-/// How the end of a body is told: by its length, by a last chunk, or by the end of the connection.
-enum class Framing : std::uint8_t { counted, chunked, until_close };
+bool equal_ignoring_case(std::string_view a, std::string_view b);
 
-/// Appends status line, `Content-Type`, `Content-Length`, the response's own headers, `Connection` where the
-/// default of HTTP/1.1 is not meant, and the body (not for HEAD) to `out`.
-void serialize(const Response& response, bool head_only, bool close, std::string& out);
-void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out);
-/// The same without the body, up to the empty line.
+/// How the end of a body is told.
+enum class Framing : std::uint8_t { length, chunked, until_close };
+/// What the connection does after the reply; `keep_alive_1_0` is said to a client of HTTP/1.0 that asked for
+/// it.
+enum class Persistence : std::uint8_t { keep_alive, keep_alive_1_0, close };
+
+/// Appends status line and headers: `Content-Type`, framing, the response's own, `Connection` where it is
+/// needed.
 void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out);
+/// The same with `Content-Length`, and the body unless `head_only`.
+void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out);
 
 /// `%41` and, in a query, `+` undone. nullopt when an escape is cut off or not hexadecimal.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space = false);

@@ -35,18 +35,25 @@ Response server_problem(int status, std::string_view detail) {
     return problem(status, traits(code).slug, traits(code).title, detail);
   };
   switch (status) {
-    case 400: return like(ErrorCode::malformed);
-    case 408: return problem(408, "request-timeout", "The request did not arrive in time", detail);
-    case 413: return like(ErrorCode::too_large);
-    case 431: return problem(431, "headers-too-large", "The head of the request is too large", detail);
-    case 501: return like(ErrorCode::unsupported);
+    case 400:
+      return like(ErrorCode::malformed);
+    case 408:
+      return problem(408, "request-timeout", "The request did not arrive in time", detail);
+    case 413:
+      return like(ErrorCode::too_large);
+    case 431:
+      return problem(431, "headers-too-large", "The head of the request is too large", detail);
+    case 501:
+      return like(ErrorCode::unsupported);
     case 503: {
       auto response = like(ErrorCode::overloaded);
       response.headers.emplace_back("Retry-After", "1");
       return response;
     }
-    case 505: return problem(505, "http-version", "This version of HTTP is not spoken", detail);
-    default: return like(ErrorCode::internal);
+    case 505:
+      return problem(505, "http-version", "This version of HTTP is not spoken", detail);
+    default:
+      return like(ErrorCode::internal);
   }
 }
 

@@ -14,6 +14,25 @@ std::uint32_t offset_of(std::string_view part, std::string_view bytes) {
   return static_cast<std::uint32_t>(part.data() - bytes.data());
 }
 
+Method method_named(std::string_view name) {
+  switch (name.size()) {
+    case 3:
+      if (name == "GET") return Method::get;
+      return name == "PUT" ? Method::put : Method::other;
+    case 4:
+      if (name == "POST") return Method::post;
+      return name == "HEAD" ? Method::head : Method::other;
+    case 5:
+      return name == "PATCH" ? Method::patch : Method::other;
+    case 6:
+      return name == "DELETE" ? Method::del : Method::other;
+    case 7:
+      return name == "OPTIONS" ? Method::options : Method::other;
+    default:
+      return Method::other;
+  }
+}
+
 }  // namespace
 
 void RequestParser::reset() {
@@ -31,24 +50,24 @@ void RequestParser::fail(int status, std::string_view detail) {
   step_ = Step::failed;
 }
 
-RequestParser::State RequestParser::parse(std::string_view bytes) {
+RequestParser::Status RequestParser::parse(std::string_view bytes) {
   if (step_ == Step::request_line || step_ == Step::fields) parse_head(bytes);
   if (step_ == Step::counted_body && bytes.size() - at_ >= length_) {
     at_ += static_cast<std::size_t>(length_);
     finish(bytes);
   }
   if (step_ == Step::chunked_body) parse_chunks(bytes);
-  if (step_ == Step::complete) return State::complete;
-  return step_ == Step::failed ? State::failed : State::more;
+  if (step_ == Step::complete) return Status::complete;
+  return step_ == Step::failed ? Status::failed : Status::need_more;
 }
 
 void RequestParser::parse_head(std::string_view bytes) {
-  const auto end = std::min(bytes.size(), limits_.most_header_bytes);
+  const auto end = std::min(bytes.size(), limits_.header_bytes);
   while (step_ == Step::request_line || step_ == Step::fields) {
     const void* found = scanned_ < end ? std::memchr(bytes.data() + scanned_, '\n', end - scanned_) : nullptr;
     if (found == nullptr) {
       scanned_ = end;
-      if (end == limits_.most_header_bytes) fail(431, "request line and header fields take more than the limit");
+      if (end == limits_.header_bytes) fail(431, "request line and header fields take more than the limit");
       return;
     }
     const auto line_end = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
@@ -78,7 +97,7 @@ void RequestParser::read_request_line(std::string_view bytes, std::string_view l
   const auto method = line.substr(0, first);
   if (method.empty() || !all_of(method, kToken)) return fail(400, "the method is not a token");
   if (method == "CONNECT") return fail(400, "CONNECT is for proxies; this server is none");
-  request_.method = method_of(method);
+  request_.method = method_named(method);
   read_version(line.substr(last + 1));
   if (step_ == Step::failed) return;
   step_ = Step::fields;
@@ -125,7 +144,8 @@ void RequestParser::read_target(std::string_view bytes, std::string_view target)
 }
 
 void RequestParser::read_field(std::string_view bytes, std::string_view line) {
-  if (line.front() == ' ' || line.front() == '\t') return fail(400, "a header field is folded over two lines");
+  if (line.front() == ' ' || line.front() == '\t')
+    return fail(400, "a header field is folded over two lines");
   std::size_t colon = 0;
   while (colon < line.size() && is_of(line[colon], kToken)) ++colon;
   if (colon == line.size()) return fail(400, "a header field has no colon");
@@ -138,7 +158,7 @@ void RequestParser::read_field(std::string_view bytes, std::string_view line) {
   const auto name = line.substr(0, colon);
   const auto value = trimmed(line.substr(colon + 1));
   if (!is_field_value(value)) return fail(400, "a header field's value holds a control character");
-  if (fields_.size() == limits_.most_headers) return fail(431, "too many header fields");
+  if (fields_.size() == limits_.headers) return fail(431, "too many header fields");
   fields_.push_back({offset_of(name, bytes), static_cast<std::uint32_t>(name.size()),
                      static_cast<std::uint32_t>(value.data() - bytes.data()),
                      static_cast<std::uint32_t>(value.size())});
@@ -166,11 +186,12 @@ void RequestParser::read_known_field(std::string_view name, std::string_view val
       return;
     case 17:
       if (!equal_without_case(name, "transfer-encoding")) return;
-      if (has_coding_) return fail(400, "there are two Transfer-Encoding fields");
+      // A second field makes a list of codings, which 'chunked' alone is not.
+      chunked_ = !has_coding_ && equal_without_case(value, "chunked");
       has_coding_ = true;
-      chunked_ = equal_without_case(value, "chunked");
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -192,14 +213,14 @@ void RequestParser::end_head() {
   if (minor_version_ == 1 && hosts_ == 0) return fail(400, "HTTP/1.1 wants a Host field");
   if (has_coding_) {
     if (has_length_) return fail(400, "Content-Length and Transfer-Encoding stand together");
-    if (minor_version_ == 0) return fail(400, "HTTP/1.0 has no Transfer-Encoding");
+    if (minor_version_ == 0) return fail(501, "HTTP/1.0 has no Transfer-Encoding");
     if (!chunked_) return fail(501, "the only Transfer-Encoding that is read is 'chunked'");
     decoded_body_.clear();
-    chunks_.reset(limits_.most_body_bytes);
+    chunks_.reset(limits_.body_bytes);
     step_ = Step::chunked_body;
     return;
   }
-  if (length_ > limits_.most_body_bytes) return fail(413, "the body is longer than the limit");
+  if (length_ > limits_.body_bytes) return fail(413, "the body is longer than the limit");
   body_at_ = at_;
   step_ = Step::counted_body;
 }
@@ -207,11 +228,16 @@ void RequestParser::end_head() {
 void RequestParser::parse_chunks(std::string_view bytes) {
   at_ += chunks_.put(bytes.substr(at_), decoded_body_);
   switch (chunks_.state()) {
-    case ChunkedDecoder::State::more: return;
-    case ChunkedDecoder::State::done: return finish(bytes);
-    case ChunkedDecoder::State::malformed: return fail(400, "the chunked body is malformed");
-    case ChunkedDecoder::State::body_too_large: return fail(413, "the body is longer than the limit");
-    case ChunkedDecoder::State::trailers_too_large: return fail(431, "the trailers take more than the limit");
+    case ChunkedDecoder::State::more:
+      return;
+    case ChunkedDecoder::State::done:
+      return finish(bytes);
+    case ChunkedDecoder::State::malformed:
+      return fail(400, "the chunked body is malformed");
+    case ChunkedDecoder::State::body_too_large:
+      return fail(413, "the body is longer than the limit");
+    case ChunkedDecoder::State::trailers_too_large:
+      return fail(431, "the trailers take more than the limit");
   }
 }
 
@@ -223,7 +249,8 @@ void RequestParser::finish(std::string_view bytes) {
   request_.query = part(query_);
   headers_.clear();
   for (const auto& field : fields_) {
-    headers_.push_back({bytes.substr(field.name, field.name_size), bytes.substr(field.value, field.value_size)});
+    headers_.push_back(
+        {bytes.substr(field.name, field.name_size), bytes.substr(field.value, field.value_size)});
   }
   request_.headers = headers_;
   request_.body = has_coding_ ? std::string_view(decoded_body_)

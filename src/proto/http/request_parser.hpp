@@ -1,20 +1,21 @@
 #pragma once
 // Reader of HTTP/1.x requests (RFC 9112), without a socket and without a copy: the caller keeps the bytes.
 //
-//   parser.parse(bytes since the request's first)  ──▶ more     read on, call again with all of them
-//                                                  ──▶ complete  request(), size(); then reset()
+//   parser.parse(bytes since the request's first)  ──▶ need_more read on, call again with all of them
+//                                                  ──▶ complete  request(), consumed(); then reset()
 //                                                  ──▶ failed    failure(); the connection cannot go on
 //
-// Strict where leniency lets two readers of the same bytes disagree (request smuggling): refused are bare LF and
-// CR, folded lines, blanks before a colon, control characters, Content-Length beside Transfer-Encoding, differing
-// lengths, and a missing or second Host.
+// Strict where leniency lets two readers of the same bytes disagree (request smuggling): refused are bare LF
+// and CR, folded lines, blanks before a colon, control characters, Content-Length beside Transfer-Encoding,
+// differing lengths, and a missing or second Host.
 //
 // Invariants:
 // 1. The result does not depend on how the bytes were cut (tests/fuzz/http_request).
 // 2. No byte is looked at twice, however small the pieces: work is linear in the size of the request.
 // 3. In the steady state nothing is allocated.
 //
-// One thread. A parser is about 200 bytes and is needed only while a request is incomplete: connections share one.
+// One thread. A parser is about 200 bytes and is needed only while a request is incomplete: connections share
+// one.
 
 #include <cstdint>
 #include <string>
@@ -26,41 +27,42 @@
 
 namespace doorbuster::http {
 
-struct RequestLimits {
-  std::size_t most_header_bytes = 8 * 1024;  ///< request line and header, with the empty line
-  std::size_t most_headers = 100;
-  std::size_t most_body_bytes = 4 * 1024;    ///< decoded
+struct ParseLimits {
+  std::size_t header_bytes = 8 * 1024;  ///< request line and header, with the empty line
+  std::size_t headers = 64;
+  std::size_t body_bytes = 4 * 1024;  ///< decoded
 };
 
 /// What the server answers to bytes that are no request.
-struct RequestFailure {
+struct ParseFailure {
   int status = 400;  ///< 400, 413, 431, 501 or 505
   std::string_view detail;
 };
 
 class RequestParser {
  public:
-  enum class State : std::uint8_t { more, complete, failed };
+  enum class Status : std::uint8_t { need_more, complete, failed };
 
-  explicit RequestParser(const RequestLimits& limits) : limits_(limits) {}
+  explicit RequestParser(const ParseLimits& limits = {}) : limits_(limits) {}
 
-  /// \param bytes from the first of this request on, at least as many as in the call before; they may have moved
-  State parse(std::string_view bytes);
+  /// \param bytes from the first of this request on, at least as many as in the call before; they may have
+  /// moved
+  Status parse(std::string_view bytes);
   /// Begins the next request.
   void reset();
 
   /// \pre complete. The views point into the bytes of the last call and into the parser.
   const Request& request() const { return request_; }
   /// Bytes of the request. \pre complete
-  std::size_t size() const { return at_; }
-  const RequestFailure& failure() const { return failure_; }
+  std::size_t consumed() const { return at_; }
+  const ParseFailure& failure() const { return failure_; }
 
   /// The client wants the connection to stay. \pre complete
   bool keep_alive() const { return minor_version_ == 1 ? !close_asked_ : keep_alive_asked_ && !close_asked_; }
-  /// 1.0 or 1.1. \pre complete
-  int minor_version() const { return minor_version_; }
+  /// \pre complete
+  bool http_1_0() const { return minor_version_ == 0; }
   /// The head has been read, and the client waits for `100 Continue` before it sends the body.
-  bool waits_for_continue() const {
+  bool expects_continue() const {
     return continue_asked_ && step_ != Step::request_line && step_ != Step::fields && minor_version_ == 1;
   }
 
@@ -89,9 +91,9 @@ class RequestParser {
   void finish(std::string_view bytes);
   void fail(int status, std::string_view detail);
 
-  RequestLimits limits_;
+  ParseLimits limits_;
   Request request_;
-  RequestFailure failure_;
+  ParseFailure failure_;
   std::vector<Field> fields_;
   std::vector<HeaderView> headers_;
   std::string decoded_body_;

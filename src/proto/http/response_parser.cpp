@@ -1,207 +1,203 @@
 #include "proto/http/response_parser.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <charconv>
 
-#include "proto/http/characters.hpp"
+#include "proto/http/message.hpp"
 
 namespace doorbuster::http {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKeptNames = {"retry-after", "content-type", "location"};
+Error malformed(const char* what) {
+  return make_error(ErrorCode::malformed, what);
+}
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// Calls `each(name, value)` for every header line of a head; false when a line is none.
+template <class Each>
+bool for_each_header(std::string_view head, Each each) {
+  auto line_end = head.find("\r\n");
+  head.remove_prefix(line_end + 2);
+  while (!head.empty() && head != "\r\n") {
+    line_end = head.find("\r\n");
+    const auto line = head.substr(0, line_end);
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0) return false;
+    if (!each(line.substr(0, colon), trimmed(line.substr(colon + 1)))) return false;
+    head.remove_prefix(line_end + 2);
+  }
+  return true;
+}
+
+template <class Number>
+bool read_number(std::string_view text, Number& number, int base = 10) {
+  const auto* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number, base);
+  return !text.empty() && error == std::errc{} && stop == end;
+}
 
 }  // namespace
 
-ResponseParser::ResponseParser(std::size_t most_body_bytes) : most_body_bytes_(most_body_bytes) {}
-
 void ResponseParser::reset(bool head_request) {
-  head_.clear();
-  body_.clear();
-  for (auto& kept : kept_) kept.clear();
-  length_ = left_ = 0;
-  status_ = 0;
   state_ = State::head;
-  untouched_ = true;
-  head_request_ = head_request;
+  head_.clear();
+  line_.clear();
+  body_.clear();
+  left_ = trailer_bytes_ = 0;
+  status_ = 0;
   keep_alive_ = true;
-  has_length_ = chunked_ = false;
-}
-
-Error ResponseParser::fail(ErrorCode code, std::string detail) {
-  state_ = State::failed;
-  return make_error(code, std::move(detail));
+  head_request_ = head_request;
 }
 
 std::string_view ResponseParser::header(std::string_view name) const {
-  for (std::size_t i = 0; i < kKeptNames.size(); ++i) {
-    if (equal_without_case(name, kKeptNames[i])) return kept_[i];
-  }
-  return {};
+  std::string_view found;
+  if (head_.find("\r\n") == std::string::npos) return found;
+  for_each_header(head_, [&](std::string_view key, std::string_view value) {
+    if (found.empty() && equal_ignoring_case(key, name)) found = value;
+    return true;
+  });
+  return found;
 }
 
 Result<std::size_t> ResponseParser::put(std::string_view bytes) {
-  std::size_t taken = 0;
-  while (taken < bytes.size() && state_ != State::done) {
-    untouched_ = false;
-    const auto rest = bytes.substr(taken);
+  const auto given = bytes.size();
+  while (!bytes.empty() && state_ != State::done) {
+    Result<void> taken;
     switch (state_) {
       case State::head: {
-        auto used = put_head(rest);
-        if (!used) return used.error();
-        taken += *used;
+        // The end of the head may lie across two reads: the search begins three bytes before what is new.
+        const auto before = head_.size();
+        const auto take = std::min(bytes.size(), most_head_bytes_ + 1 - before);
+        head_.append(bytes.substr(0, take));
+        const auto end = head_.find("\r\n\r\n", before < 3 ? 0 : before - 3);
+        if (end == std::string::npos) {
+          if (head_.size() > most_head_bytes_)
+            return make_error(ErrorCode::too_large, "the reply's head is too large");
+          bytes.remove_prefix(take);
+          break;
+        }
+        bytes.remove_prefix(end + 4 - before);
+        head_.resize(end + 4);
+        taken = parse_head();
         break;
       }
-      case State::counted_body: {
-        const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(left_, rest.size()));
-        body_.append(rest, 0, take);
-        taken += take;
-        left_ -= take;
-        if (left_ == 0) state_ = State::done;
+      case State::body:
+      case State::chunk_data:
+      case State::until_close:
+        taken = take_body(bytes);
         break;
-      }
-      case State::chunked_body:
-        taken += chunks_.put(rest, body_);
-        if (chunks_.state() == ChunkedDecoder::State::done) {
-          state_ = State::done;
-        } else if (chunks_.state() == ChunkedDecoder::State::malformed) {
-          return fail(ErrorCode::malformed, "the response's chunked body is malformed");
-        } else if (chunks_.state() != ChunkedDecoder::State::more) {
-          return fail(ErrorCode::too_large, "the response's chunked body is longer than the limit");
-        }
+      case State::chunk_size:
+      case State::chunk_end:
+      case State::trailer:
+        taken = take_chunk_line(bytes);
         break;
-      case State::body_until_close:
-        if (rest.size() > most_body_bytes_ - body_.size()) {
-          return fail(ErrorCode::too_large, "the response's body is longer than the limit");
-        }
-        body_ += rest;
-        taken += rest.size();
+      case State::done:
         break;
-      case State::done: break;
-      case State::failed: return make_error(ErrorCode::malformed, "the response could not be read; reset first");
     }
+    if (!taken) return taken.error();
   }
-  return taken;
+  return given - bytes.size();
 }
 
-Result<void> ResponseParser::finish() {
-  if (state_ == State::body_until_close) state_ = State::done;
-  if (state_ == State::done) return {};
-  return fail(ErrorCode::malformed, "the connection closed in the middle of a response");
+Result<void> ResponseParser::put_end() {
+  if (state_ == State::until_close) state_ = State::done;
+  if (state_ != State::done) return malformed("the connection was closed in the middle of a reply");
+  keep_alive_ = false;
+  return {};
 }
 
-Result<std::size_t> ResponseParser::put_head(std::string_view bytes) {
-  constexpr std::string_view end_mark = "\r\n\r\n";
-  const auto too_large = [this] {
-    return fail(ErrorCode::too_large, "the response's head takes more than 16 KiB");
-  };
-  if (head_.empty()) {
-    const auto end = bytes.find(end_mark);
-    if (end != std::string_view::npos && end + end_mark.size() <= kMostHeadBytes) {
-      if (auto read = read_head(bytes.substr(0, end + 2)); !read) return read.error();
-      return end + end_mark.size();
+Result<void> ResponseParser::parse_head() {
+  const std::string_view head = head_;
+  if (head.size() < 13 || head.substr(0, 7) != "HTTP/1." || (head[7] != '0' && head[7] != '1') ||
+      head[8] != ' ' || !read_number(head.substr(9, 3), status_) || status_ < 100 ||
+      (head[12] != ' ' && head[12] != '\r')) {
+    return malformed("the reply does not begin with HTTP/1.x and a status");
+  }
+  keep_alive_ = head[7] == '1';
+  bool chunked = false;
+  bool has_length = false;
+  const bool readable = for_each_header(head, [&](std::string_view name, std::string_view value) {
+    if (equal_ignoring_case(name, "content-length")) {
+      if (has_length || !read_number(value, left_)) return false;
+      has_length = true;
+    } else if (equal_ignoring_case(name, "transfer-encoding")) {
+      if (!equal_ignoring_case(value, "chunked")) return false;
+      chunked = true;
+    } else if (equal_ignoring_case(name, "connection")) {
+      if (equal_ignoring_case(value, "close")) keep_alive_ = false;
+      if (equal_ignoring_case(value, "keep-alive")) keep_alive_ = true;
     }
-    if (bytes.size() >= kMostHeadBytes) return too_large();
-    head_ = bytes;
-    return bytes.size();
+    return true;
+  });
+  if (!readable || (chunked && has_length)) return malformed("a header of the reply cannot be read");
+  if (status_ / 100 == 1) {  // interim: the real one follows
+    head_.clear();
+    left_ = 0;
+    return {};
   }
-  const auto before = head_.size();
-  const auto take = std::min(bytes.size(), kMostHeadBytes - before);
-  head_.append(bytes, 0, take);
-  const auto end = head_.find(end_mark, before < 3 ? 0 : before - 3);
-  if (end == std::string::npos) {
-    if (head_.size() >= kMostHeadBytes) return too_large();
-    return take;
-  }
-  if (auto read = read_head(std::string_view(head_).substr(0, end + 2)); !read) return read.error();
-  head_.clear();
-  return end + end_mark.size() - before;
-}
-
-/// \param head its lines, each with its CR LF
-Result<void> ResponseParser::read_head(std::string_view head) {
-  const auto malformed = [this](const char* why) { return fail(ErrorCode::malformed, why); };
-  const auto line_end = head.find("\r\n");
-  const auto line = head.substr(0, line_end);
-  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || !is_digit(line[7]) || line[8] != ' ' ||
-      !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) || (line.size() > 12 && line[12] != ' ') ||
-      !is_field_value(line)) {
-    return malformed("the response does not begin with 'HTTP/1.1 200 OK'");
-  }
-  status_ = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-  if (status_ < 100 || status_ > 599) return malformed("the response's status is not between 100 and 599");
-  keep_alive_ = line[7] != '0';
-  has_length_ = chunked_ = false;
-  for (auto& kept : kept_) kept.clear();
-  head.remove_prefix(line_end + 2);
-  while (!head.empty()) {
-    const auto end = head.find("\r\n");
-    if (auto read = read_field(head.substr(0, end)); !read) return read;
-    head.remove_prefix(end + 2);
-  }
-  return begin_body();
-}
-
-Result<void> ResponseParser::read_field(std::string_view line) {
-  const auto malformed = [this](const char* why) { return fail(ErrorCode::malformed, why); };
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0 || !all_of(line.substr(0, colon), kToken)) {
-    return malformed("a header field of the response is malformed");
-  }
-  const auto name = line.substr(0, colon);
-  const auto value = trimmed(line.substr(colon + 1));
-  if (!is_field_value(value)) return malformed("a header field of the response holds a control character");
-  if (equal_without_case(name, "content-length")) {
-    std::uint64_t length = 0;
-    if (value.empty() || value.size() > 18) return malformed("the response's Content-Length is not a number");
-    for (const char c : value) {
-      if (!is_digit(c)) return malformed("the response's Content-Length is not a number");
-      length = length * 10 + static_cast<std::uint64_t>(c - '0');
-    }
-    if (has_length_ && length != length_) return malformed("the response has two lengths that differ");
-    has_length_ = true;
-    length_ = length;
-  } else if (equal_without_case(name, "transfer-encoding")) {
-    if (chunked_ || !equal_without_case(value, "chunked")) {
-      return malformed("the response's Transfer-Encoding is not 'chunked'");
-    }
-    chunked_ = true;
-  } else if (equal_without_case(name, "connection")) {
-    for_each_in_list(value, [this](std::string_view option) {
-      if (equal_without_case(option, "close")) keep_alive_ = false;
-      if (equal_without_case(option, "keep-alive")) keep_alive_ = true;
-    });
+  if (head_request_ || status_ == 204 || status_ == 304) {
+    state_ = State::done;
+  } else if (chunked) {
+    state_ = State::chunk_size;
+  } else if (has_length) {
+    if (left_ > most_body_bytes_) return make_error(ErrorCode::too_large, "the reply's body is too large");
+    state_ = left_ == 0 ? State::done : State::body;
   } else {
-    for (std::size_t i = 0; i < kKeptNames.size(); ++i) {
-      if (equal_without_case(name, kKeptNames[i])) kept_[i] = value;
-    }
+    keep_alive_ = false;
+    state_ = State::until_close;
   }
   return {};
 }
 
-Result<void> ResponseParser::begin_body() {
-  if (status_ < 200) {
-    // What follows an upgrade is no HTTP, and nobody here asks for one.
-    if (status_ == 101) return fail(ErrorCode::malformed, "the server switched to another protocol");
-    status_ = 0;
-    return {};  // the real response follows
-  }
-  if (chunked_ && has_length_) return fail(ErrorCode::malformed, "the response has a length and is chunked");
-  if (head_request_ || status_ == 204 || status_ == 304) {
-    state_ = State::done;
-  } else if (chunked_) {
-    chunks_.reset(most_body_bytes_);
-    state_ = State::chunked_body;
-  } else if (has_length_) {
-    if (length_ > most_body_bytes_) {
-      return fail(ErrorCode::too_large, "the response's body is longer than the limit");
-    }
-    left_ = length_;
-    state_ = left_ == 0 ? State::done : State::counted_body;
+Result<void> ResponseParser::take_body(std::string_view& bytes) {
+  const auto take = state_ == State::until_close ? bytes.size() : std::min(bytes.size(), left_);
+  if (body_.size() + take > most_body_bytes_)
+    return make_error(ErrorCode::too_large, "the reply's body is too large");
+  body_.append(bytes.substr(0, take));
+  bytes.remove_prefix(take);
+  if (state_ == State::until_close) return {};
+  left_ -= take;
+  if (left_ == 0) state_ = state_ == State::body ? State::done : State::chunk_end;
+  return {};
+}
+
+Result<void> ResponseParser::take_line(std::string_view& bytes, bool& complete) {
+  const auto end = bytes.find('\n');
+  complete = end != std::string_view::npos;
+  const auto take = complete ? end + 1 : bytes.size();
+  if (line_.size() + take > most_head_bytes_)
+    return make_error(ErrorCode::too_large, "a line of the reply is too long");
+  line_.append(bytes.substr(0, take));
+  bytes.remove_prefix(take);
+  if (!complete) return {};
+  if (line_.size() < 2 || line_[line_.size() - 2] != '\r')
+    return malformed("a line of the reply does not end in CRLF");
+  line_.resize(line_.size() - 2);
+  return {};
+}
+
+Result<void> ResponseParser::take_chunk_line(std::string_view& bytes) {
+  bool complete = false;
+  if (const auto taken = take_line(bytes, complete); !taken || !complete) return taken;
+  const std::string line = std::exchange(line_, {});
+  if (state_ == State::chunk_end) {
+    if (!line.empty()) return malformed("a chunk of the reply is longer than it says");
+    state_ = State::chunk_size;
+  } else if (state_ == State::trailer) {
+    trailer_bytes_ += line.size();
+    if (trailer_bytes_ > most_head_bytes_)
+      return make_error(ErrorCode::too_large, "the reply's trailers are too large");
+    if (line.empty()) state_ = State::done;
   } else {
-    keep_alive_ = false;
-    state_ = State::body_until_close;
+    const auto size = std::string_view(line).substr(0, line.find(';'));
+    if (!read_number(size, left_, 16)) return malformed("a chunk of the reply has no size");
+    if (left_ > most_body_bytes_) return make_error(ErrorCode::too_large, "the reply's body is too large");
+    state_ = left_ == 0 ? State::trailer : State::chunk_data;
   }
   return {};
 }

@@ -1,70 +1,66 @@
 #pragma once
-// Incremental reader of HTTP/1.x responses, without a socket: for the load generator and the client of commands.
-//
-// Invariants:
-// 1. What put() returns, and what the parser holds after it, does not depend on how the bytes were cut.
-// 2. Nothing grows beyond kMostHeadBytes and `most_body_bytes`.
-// 3. In the steady state (reset() and the next response of the same size) nothing is allocated.
+// Responses out of bytes, for our own clients: the load generator and the commands. Incremental and bounded.
+// One thread.
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/error.hpp"
-#include "proto/http/chunked.hpp"
 
 namespace doorbuster::http {
 
 class ResponseParser {
  public:
-  static constexpr std::size_t kMostHeadBytes = 16 * 1024;
+  explicit ResponseParser(std::size_t most_body_bytes, std::size_t most_head_bytes = 16 * 1024)
+      : most_body_bytes_(most_body_bytes), most_head_bytes_(most_head_bytes) {}
 
-  explicit ResponseParser(std::size_t most_body_bytes);
-
-  /// Takes bytes as they come from the socket, up to the end of the response. Interim responses (1xx) are read
-  /// over. \returns how many were taken: fewer than given only when done(), the rest belongs to the next response;
-  /// malformed, too_large. After a failure only reset() makes sense.
+  /// Takes what belongs to this response. \returns how many bytes that was (fewer only when done()), or
+  /// malformed, too_large
   Result<std::size_t> put(std::string_view bytes);
-  /// The peer has closed: the end of a body that has no length of its own, a failure anywhere else.
-  Result<void> finish();
-  bool done() const { return state_ == State::done; }
-  /// No byte of a response has been seen since reset(): a connection that closes now has lost nothing.
-  bool untouched() const { return untouched_; }
+  /// The other side has closed: ends a body that has no other end. \returns malformed when something is
+  /// missing
+  Result<void> put_end();
 
-  /// These are meaningful once done(), and hold until reset().
+  bool done() const { return state_ == State::done; }
+  /// Whether nothing of this response has arrived.
+  bool untouched() const { return state_ == State::head && head_.empty(); }
   int status() const { return status_; }
   bool keep_alive() const { return keep_alive_; }
   std::string_view body() const { return body_; }
-  /// `Retry-After`, `Content-Type` or `Location`, compared without case; any other name gives nothing.
+  /// Compared without case; empty when there is none.
   std::string_view header(std::string_view name) const;
-
-  /// Begins the next response. \param head_request it answers a HEAD: its length is announced, but no body comes
+  /// \param head_request the next response has no body, whatever its headers say
   void reset(bool head_request = false);
 
  private:
-  enum class State : std::uint8_t { head, counted_body, chunked_body, body_until_close, done, failed };
+  enum class State : std::uint8_t {
+    head,
+    body,
+    chunk_size,
+    chunk_data,
+    chunk_end,
+    trailer,
+    until_close,
+    done
+  };
 
-  Result<std::size_t> put_head(std::string_view bytes);
-  Result<void> read_head(std::string_view head);
-  Result<void> read_field(std::string_view line);
-  Result<void> begin_body();
-  Error fail(ErrorCode code, std::string detail);
+  Result<void> parse_head();
+  Result<void> take_line(std::string_view& bytes, bool& complete);
+  Result<void> take_body(std::string_view& bytes);
+  Result<void> take_chunk_line(std::string_view& bytes);
 
   std::size_t most_body_bytes_;
-  std::string head_;  // only of a head that came in pieces
-  std::string body_;
-  std::array<std::string, 3> kept_;
-  ChunkedDecoder chunks_;
-  std::uint64_t length_ = 0;  // announced
-  std::uint64_t left_ = 0;    // of the counted body
-  int status_ = 0;
+  std::size_t most_head_bytes_;
   State state_ = State::head;
-  bool untouched_ = true;
-  bool head_request_ = false;
+  std::string head_;  // kept: header() looks into it
+  std::string line_;  // of a chunk's size or a trailer
+  std::string body_;
+  std::size_t left_ = 0;  // bytes of the body or the chunk still to come
+  std::size_t trailer_bytes_ = 0;
+  int status_ = 0;
   bool keep_alive_ = true;
-  bool has_length_ = false;
-  bool chunked_ = false;
+  bool head_request_ = false;
 };
 
 }  // namespace doorbuster::http
