@@ -3,13 +3,15 @@
 
 #include <string>
 
-#include "core/issuing/coupon.hpp"
+#include "proto/event/event_codec.hpp"
 
 namespace doorbuster::sqlite {
 
 /// \param scratch reused from row to row, so that no row allocates
-std::uint32_t next_crc(std::uint32_t before, const CouponIssued& event, std::string& scratch);
-std::uint32_t next_crc(std::uint32_t before, const CampaignChanged& event, std::string& scratch);
-std::uint32_t next_crc(std::uint32_t before, const Event& event, std::string& scratch);
+inline std::uint32_t next_crc(std::uint32_t before, const Event& event, std::string& scratch) {
+  scratch.clear();
+  event::append_canonical(event, scratch);
+  return event::chained_crc(before, scratch);
+}
 
 }  // namespace doorbuster::sqlite

@@ -14,7 +14,9 @@ Checkpointer::Checkpointer(std::string path, std::string vfs, UniqueFunction<voi
   });
 }
 
-Checkpointer::~Checkpointer() { stop(); }
+Checkpointer::~Checkpointer() {
+  stop();
+}
 
 void Checkpointer::stop() {
   {
@@ -56,7 +58,8 @@ void Checkpointer::work() {
     if (done) {
       completed_.fetch_add(1, std::memory_order_relaxed);
     } else {
-      // Pages whose sync failed are copied again from the log by the next checkpoint, through a new connection.
+      // Pages whose sync failed are copied again from the log by the next checkpoint, through a new
+      // connection.
       drop_page_cache(path_);
       database.close();
       on_failure_(done.error());

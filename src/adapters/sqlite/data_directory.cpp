@@ -44,8 +44,8 @@ Result<DataDirectory> DataDirectory::acquire(const std::string& path, std::strin
   std::error_code failed;
   std::filesystem::create_directories(path, failed);
   if (failed) {
-    return make_error(ErrorCode::unavailable, fmt::format("{}: the data folder cannot be made ({})", path,
-                                                          failed.message()));
+    return make_error(ErrorCode::unavailable,
+                      fmt::format("{}: the data folder cannot be made ({})", path, failed.message()));
   }
   const auto lock_path = path + "/lock";
   DataDirectory directory;
@@ -53,16 +53,18 @@ Result<DataDirectory> DataDirectory::acquire(const std::string& path, std::strin
   directory.lock_ = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (directory.lock_ < 0) {
     const int error = errno;
-    return make_error(ErrorCode::unavailable,
-                      fmt::format("{}: the data folder cannot be written ({}); make it writable for this user, or "
-                                  "name another one with --data",
-                                  path, std::strerror(error)));
+    return make_error(
+        ErrorCode::unavailable,
+        fmt::format("{}: the data folder cannot be written ({}); make it writable for this user, or "
+                    "name another one with --data",
+                    path, std::strerror(error)));
   }
   if (::flock(directory.lock_, LOCK_EX | LOCK_NB) != 0) {
-    return make_error(ErrorCode::conflict,
-                      fmt::format("{}: the data folder is in use by {}; stop that one, or name another folder "
-                                  "with --data",
-                                  path, holder_of(directory.lock_)));
+    return make_error(
+        ErrorCode::conflict,
+        fmt::format("{}: the data folder is in use by {}; stop that one, or name another folder "
+                    "with --data",
+                    path, holder_of(directory.lock_)));
   }
   const auto line = fmt::format("{} {}\n", ::getpid(), role);
   if (::ftruncate(directory.lock_, 0) != 0 ||

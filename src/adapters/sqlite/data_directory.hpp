@@ -11,8 +11,8 @@ namespace doorbuster::sqlite {
 /// Version of both files' schema, in `PRAGMA user_version` (docs/data_format.md).
 inline constexpr int kDataFormat = 1;
 
-/// Holds the lock for its lifetime. The lock is the kernel's (flock): it ends with the process, however that ends,
-/// and what the file says is for people.
+/// Holds the lock for its lifetime. The lock is the kernel's (flock): it ends with the process, however that
+/// ends, and what the file says is for people.
 class DataDirectory {
  public:
   DataDirectory() = default;

@@ -79,7 +79,9 @@ Statement& Statement::operator=(Statement&& other) noexcept {
   return *this;
 }
 
-Statement::~Statement() { sqlite3_finalize(statement_); }
+Statement::~Statement() {
+  sqlite3_finalize(statement_);
+}
 
 void Statement::bind(int index, std::int64_t value) {
   DOORBUSTER_ASSERT(sqlite3_bind_int64(statement_, index, value) == SQLITE_OK);
@@ -124,7 +126,9 @@ void Statement::reset() {
   if (statement_ != nullptr) sqlite3_reset(statement_);
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
 
 std::string_view Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
@@ -138,7 +142,9 @@ std::span<const std::uint8_t> Statement::blob(int column) const {
   return {data, data == nullptr ? 0U : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
-bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
 
 bool Statement::is_integer(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_INTEGER;
@@ -218,7 +224,9 @@ Result<std::int64_t> Database::query_integer(std::string_view sql) {
   return *row ? statement->integer(0) : 0;
 }
 
-Result<void> Database::begin() { return execute("BEGIN IMMEDIATE"); }
+Result<void> Database::begin() {
+  return execute("BEGIN IMMEDIATE");
+}
 
 Result<void> Database::commit() {
   auto done = execute("COMMIT");
@@ -258,28 +266,31 @@ void Database::count_wal_pages(std::int64_t* where) {
       where);
 }
 
-std::int64_t Database::changes() const { return sqlite3_changes64(connection_); }
+std::int64_t Database::changes() const {
+  return sqlite3_changes64(connection_);
+}
 
 Result<void> check_format(Database& database, int supported, std::string_view what) {
   auto version = database.query_integer("PRAGMA user_version");
   if (!version) return version.error();
   if (*version > supported) {
-    return make_error(ErrorCode::unsupported,
-                      fmt::format("{}: {} of format {}, this program knows formats up to {}; use a newer program",
-                                  database.path(), what, *version, supported));
+    return make_error(
+        ErrorCode::unsupported,
+        fmt::format("{}: {} of format {}, this program knows formats up to {}; use a newer program",
+                    database.path(), what, *version, supported));
   }
   return {};
 }
 
 void drop_page_cache(const std::string& path) {
-  struct stat wanted{};
+  struct stat wanted {};
   if (::stat(path.c_str(), &wanted) != 0) return;
-  // SQLite's own descriptors are used: opening the file here and closing it again would drop the POSIX locks that
-  // the connections of this process hold on it.
+  // SQLite's own descriptors are used: opening the file here and closing it again would drop the POSIX locks
+  // that the connections of this process hold on it.
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
     const int file = std::atoi(entry.path().filename().c_str());
-    struct stat found{};
+    struct stat found {};
     if (::fstat(file, &found) == 0 && found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino) {
       ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
     }

@@ -1,6 +1,7 @@
 #pragma once
-// A thin owner of an SQLite connection: prepared statements, binding, columns, transactions, and errors as Result.
-// A connection and its statements belong to one thread at a time (SQLITE_OPEN_NOMUTEX: no lock inside).
+// A thin owner of an SQLite connection: prepared statements, binding, columns, transactions, and errors as
+// Result. A connection and its statements belong to one thread at a time (SQLITE_OPEN_NOMUTEX: no lock
+// inside).
 
 #include <cstdint>
 #include <span>
@@ -20,7 +21,8 @@ enum class OpenMode : std::uint8_t {
   read_only,   ///< must be there
 };
 
-/// The error for an SQLite result code, naming the file: `corrupt` for CORRUPT and NOTADB, else `unavailable`.
+/// The error for an SQLite result code, naming the file: `corrupt` for CORRUPT and NOTADB, else
+/// `unavailable`.
 Error sqlite_error(int code, std::string_view path, std::string_view doing);
 
 /// A prepared statement. Views that columns give end with the next step() or reset().
@@ -66,8 +68,8 @@ class Database {
 
   /// \param vfs name of an SQLite file system (tests put one that fails here); empty: the default
   static Result<Database> open(const std::string& path, OpenMode mode, const std::string& vfs = {});
-  /// Closes; statements must be gone. The write-ahead log stays as it is: a connection that is closed because a
-  /// write failed must not copy pages it cannot trust.
+  /// Closes; statements must be gone. The write-ahead log stays as it is: a connection that is closed because
+  /// a write failed must not copy pages it cannot trust.
   void close();
   bool is_open() const { return connection_ != nullptr; }
   const std::string& path() const { return *path_; }
@@ -92,8 +94,8 @@ class Database {
   /// The same to the end and truncates the write-ahead log; for an orderly stop.
   Result<void> checkpoint_and_truncate();
 
-  /// Keeps the number of pages in the write-ahead log at `where` after each commit of this connection. SQLite then
-  /// starts no checkpoint by itself.
+  /// Keeps the number of pages in the write-ahead log at `where` after each commit of this connection. SQLite
+  /// then starts no checkpoint by itself.
   void count_wal_pages(std::int64_t* where);
 
   std::int64_t changes() const;

@@ -10,7 +10,9 @@ constexpr LogPosition kTailRows = 1000;
 
 }  // namespace
 
-LogFile::~LogFile() { close(); }
+LogFile::~LogFile() {
+  close();
+}
 
 Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& path, const std::string& vfs) {
   std::unique_ptr<LogFile> file(new LogFile(path, vfs));
@@ -33,8 +35,8 @@ Result<void> LogFile::connect() {
   if (!database) return database.error();
   database_ = std::move(*database);
   // FULL: the commit returns after the fsync of the write-ahead log. Checkpoints are the checkpoint thread's.
-  for (const char* pragma : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0",
-                             "PRAGMA secure_delete=OFF"}) {
+  for (const char* pragma : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
+                             "PRAGMA wal_autocheckpoint=0", "PRAGMA secure_delete=OFF"}) {
     if (auto set = database_.execute(pragma); !set) return set;
   }
   if (auto prepared = prepare_log_schema(database_); !prepared) return prepared;
@@ -53,10 +55,11 @@ Result<void> LogFile::check_tail(ChainEnd from) {
   if (!reader) return reader.error();
   if (auto sought = reader->seek(from.position); !sought) return sought;
   if (reader->end() != from) {
-    return make_error(ErrorCode::corrupt,
-                      fmt::format("{}: position {} is not the row that was written there; the rows behind it are "
-                                  "not used",
-                                  path_, from.position));
+    return make_error(
+        ErrorCode::corrupt,
+        fmt::format("{}: position {} is not the row that was written there; the rows behind it are "
+                    "not used",
+                    path_, from.position));
   }
   LogRecord record;
   for (;;) {
@@ -76,8 +79,8 @@ Result<void> LogFile::commit() {
 
 void LogFile::close() {
   if (!database_.is_open()) return;
-  // After a failed fsync the kernel marks the pages clean, although the disk may not have them, and would show them
-  // to the next reader as if they were safe. Dropped, they are read from the disk.
+  // After a failed fsync the kernel marks the pages clean, although the disk may not have them, and would
+  // show them to the next reader as if they were safe. Dropped, they are read from the disk.
   drop_page_cache(path_);
   drop_page_cache(path_ + "-wal");
   writer_.reset();

@@ -3,7 +3,8 @@
 //
 // Invariants
 //  1. Positions are 1..n without gap; each row's CRC continues that of the row before.
-//  2. safe() is the end of the chain after the last commit that succeeded: what readers may see and users were told.
+//  2. safe() is the end of the chain after the last commit that succeeded: what readers may see and users
+//  were told.
 //  3. After a failure nothing is written through the same connection again: close(), then reopen().
 // One thread, given over between calls by its owner.
 

@@ -40,8 +40,12 @@ constexpr std::string_view kDefinitionColumns =
     "name, coupon_limit, starts_at, ends_at, status, strategy, durability, revision, epoch, created_at";
 constexpr int kDefinitionCount = 10;
 
-std::int64_t micros(Timestamp time) { return time.time_since_epoch().count(); }
-Timestamp at(std::int64_t micros_since_1970) { return Timestamp(Duration(micros_since_1970)); }
+std::int64_t micros(Timestamp time) {
+  return time.time_since_epoch().count();
+}
+Timestamp at(std::int64_t micros_since_1970) {
+  return Timestamp(Duration(micros_since_1970));
+}
 
 void bind_time(Statement& statement, int index, const std::optional<Timestamp>& time) {
   time ? statement.bind(index, micros(*time)) : statement.bind_null(index);
@@ -71,7 +75,8 @@ Result<CampaignDefinition> read_definition(const Statement& row, std::string_vie
   const auto strategy = parse_strategy(row.text(first + 5));
   const auto durability = parse_durability(row.text(first + 6));
   if (!campaign || !status || !strategy || !durability) {
-    return make_error(ErrorCode::corrupt, fmt::format("the stored definition of campaign '{}' is not valid", id));
+    return make_error(ErrorCode::corrupt,
+                      fmt::format("the stored definition of campaign '{}' is not valid", id));
   }
   CampaignDefinition definition;
   definition.id = *campaign;
@@ -98,13 +103,14 @@ Result<void> prepare_log_schema(Database& database) {
   auto tables = database.query_integer("SELECT count(*) FROM sqlite_schema");
   if (!tables) return tables.error();
   if (*tables != 0) {
-    return make_error(ErrorCode::corrupt, fmt::format("{}: an SQLite file, but not an event log of ours",
-                                                      database.path()));
+    return make_error(ErrorCode::corrupt,
+                      fmt::format("{}: an SQLite file, but not an event log of ours", database.path()));
   }
   Transaction transaction(database);
   if (auto begun = transaction.begin(); !begun) return begun;
   if (auto made = database.execute(kSchema); !made) return made;
-  if (auto marked = database.execute(fmt::format("PRAGMA user_version={}", kDataFormat)); !marked) return marked;
+  if (auto marked = database.execute(fmt::format("PRAGMA user_version={}", kDataFormat)); !marked)
+    return marked;
   return transaction.commit();
 }
 
@@ -143,8 +149,8 @@ Result<ChainEnd> stored_end(Database& database) {
 }
 
 Result<std::vector<CampaignDefinition>> read_definitions(Database& database) {
-  auto rows = database.prepare(
-      fmt::format("SELECT id, {} FROM campaign WHERE revision IS NOT NULL ORDER BY number", kDefinitionColumns));
+  auto rows = database.prepare(fmt::format(
+      "SELECT id, {} FROM campaign WHERE revision IS NOT NULL ORDER BY number", kDefinitionColumns));
   if (!rows) return rows.error();
   std::vector<CampaignDefinition> definitions;
   for (;;) {
@@ -153,7 +159,8 @@ Result<std::vector<CampaignDefinition>> read_definitions(Database& database) {
     if (!*row) return definitions;
     auto definition = read_definition(*rows, rows->text(0), 1);
     if (!definition) {
-      return make_error(ErrorCode::corrupt, fmt::format("{}: {}", database.path(), definition.error().detail));
+      return make_error(ErrorCode::corrupt,
+                        fmt::format("{}: {}", database.path(), definition.error().detail));
     }
     definitions.push_back(std::move(*definition));
   }
@@ -187,7 +194,8 @@ Result<LogWriter> LogWriter::make(Database& database) {
     if (!row) return row.error();
     if (!*row) break;
     auto id = CampaignId::parse(numbers.text(1));
-    if (!id) return make_error(ErrorCode::corrupt, fmt::format("{}: a campaign's id is not valid", database.path()));
+    if (!id)
+      return make_error(ErrorCode::corrupt, fmt::format("{}: a campaign's id is not valid", database.path()));
     writer.campaigns_.emplace(*id, numbers.integer(0));
   }
   for (;;) {
@@ -235,7 +243,10 @@ Result<void> LogWriter::add(const CouponIssued& event) {
   if (!campaign) return campaign.error();
   auto instance = instance_number(event.instance);
   if (!instance) return instance.error();
-  end_.crc = next_crc(end_.crc, event, scratch_);
+  // The same object each time: what is encoded is a variant, and most rows are of one kind.
+  auto* same = std::get_if<CouponIssued>(&scratch_event_);
+  (same != nullptr ? *same : scratch_event_.emplace<CouponIssued>()) = event;
+  end_.crc = next_crc(end_.crc, scratch_event_, scratch_);
   ++end_.position;
   insert_event_.bind(1, static_cast<std::int64_t>(end_.position));
   insert_event_.bind(2, static_cast<std::int64_t>(EventKind::coupon_issued));
@@ -282,13 +293,15 @@ Result<LogReader> LogReader::make(Database& database) {
   reader.path_ = database.path();
   for (auto& [statement, sql] : std::initializer_list<std::pair<Statement*, std::string>>{
            {&reader.scan_,
-            "SELECT position, kind, campaign, epoch, revision, sequence, user_id, code, decided_at, refilled, instance, "
+            "SELECT position, kind, campaign, epoch, revision, sequence, user_id, code, decided_at, "
+            "refilled, instance, "
             "crc FROM event WHERE position > ? ORDER BY position"},
            {&reader.crc_at_, "SELECT crc FROM event WHERE position = ?"},
-           {&reader.change_, fmt::format("SELECT id, {} FROM (SELECT campaign.id AS id, campaign_change.* FROM "
-                                         "campaign_change JOIN campaign ON campaign.number = campaign_change.campaign) "
-                                         "WHERE position = ?",
-                                         kDefinitionColumns)},
+           {&reader.change_,
+            fmt::format("SELECT id, {} FROM (SELECT campaign.id AS id, campaign_change.* FROM "
+                        "campaign_change JOIN campaign ON campaign.number = campaign_change.campaign) "
+                        "WHERE position = ?",
+                        kDefinitionColumns)},
            {&reader.all_campaigns_, "SELECT number, id FROM campaign ORDER BY number"},
            {&reader.all_instances_, "SELECT number, name FROM instance ORDER BY number"}}) {
     auto prepared = database.prepare(sql);
@@ -299,7 +312,9 @@ Result<LogReader> LogReader::make(Database& database) {
   return reader;
 }
 
-void LogReader::pause() { scan_.reset(); }
+void LogReader::pause() {
+  scan_.reset();
+}
 
 Result<void> LogReader::seek(LogPosition after) {
   scan_.reset();

@@ -1,5 +1,6 @@
 #pragma once
-// The rows of log.db: schema, one event to one row and back, and the chain of CRCs over them (docs/data_format.md).
+// The rows of log.db: schema, one event to one row and back, and the chain of CRCs over them
+// (docs/data_format.md).
 
 #include <optional>
 #include <string>
@@ -23,7 +24,8 @@ struct ChainEnd {
 /// Makes the tables in an empty file. \returns unsupported for a later format, unavailable, corrupt
 Result<void> prepare_log_schema(Database& database);
 
-/// An integer where the id is one, else text: eight bytes for most users, and a checker in plain SQL reads both.
+/// An integer where the id is one, else text: eight bytes for most users, and a checker in plain SQL reads
+/// both.
 void bind_user(Statement& statement, int index, const UserId& user);
 Result<UserId> read_user(const Statement& statement, int column);
 Result<CouponCode> read_code(const Statement& statement, int column);
@@ -59,6 +61,7 @@ class LogWriter {
   std::optional<std::pair<CampaignId, std::int64_t>> last_campaign_;
   std::optional<std::pair<InstanceName, std::int64_t>> last_instance_;
   ChainEnd end_;
+  Event scratch_event_;
   std::string scratch_;
 };
 
@@ -88,8 +91,8 @@ class LogReader {
   Statement change_;
   Statement all_campaigns_;
   Statement all_instances_;
-  std::vector<CampaignId> campaigns_;     // by number
-  std::vector<InstanceName> instances_;   // by number
+  std::vector<CampaignId> campaigns_;    // by number
+  std::vector<InstanceName> instances_;  // by number
   ChainEnd end_;
   std::string scratch_;
 };

@@ -9,8 +9,8 @@
 namespace doorbuster::sqlite {
 namespace {
 
-// Coupons lie in the order of their numbers, so that filling the table appends and a list reads neighbours; only
-// the two indexes are filled at random places.
+// Coupons lie in the order of their numbers, so that filling the table appends and a list reads neighbours;
+// only the two indexes are filled at random places.
 constexpr const char* kSchema = R"(
 CREATE TABLE campaign(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, watermark INTEGER NOT NULL);
 CREATE TABLE coupon(
@@ -51,14 +51,17 @@ Result<void> prepare_all(Database& database, std::initializer_list<std::pair<Sta
 Result<Database> open_file(const std::string& path, const std::string& vfs, OpenMode mode) {
   auto database = Database::open(path, mode, vfs);
   if (!database) return database.error();
-  for (const char* pragma : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=OFF"}) {
+  for (const char* pragma :
+       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=OFF"}) {
     if (auto set = database->execute(pragma); !set) return set.error();
   }
   if (auto known = check_format(*database, kDataFormat, "a coupon repository"); !known) return known.error();
   return database;
 }
 
-std::int64_t micros(Timestamp time) { return time.time_since_epoch().count(); }
+std::int64_t micros(Timestamp time) {
+  return time.time_since_epoch().count();
+}
 
 }  // namespace
 
@@ -66,16 +69,18 @@ Result<void> SqliteRepository::Store::open(const std::string& path, const std::s
   auto opened = open_file(path, vfs, OpenMode::create);
   if (!opened) return opened.error();
   database = std::move(*opened);
-  // The worker checkpoints inside its commits, every 4 MB: nobody waits for those. A cache of 32 MB keeps the inner
-  // pages of the random indexes.
-  if (auto set = database.execute("PRAGMA wal_autocheckpoint=1000; PRAGMA cache_size=-32768"); !set) return set;
+  // The worker checkpoints inside its commits, every 4 MB: nobody waits for those. A cache of 32 MB keeps the
+  // inner pages of the random indexes.
+  if (auto set = database.execute("PRAGMA wal_autocheckpoint=1000; PRAGMA cache_size=-32768"); !set)
+    return set;
   auto version = database.query_integer("PRAGMA user_version");
   if (!version) return version.error();
   if (*version == 0) {
     auto tables = database.query_integer("SELECT count(*) FROM sqlite_schema");
     if (!tables) return tables.error();
     if (*tables != 0) {
-      return make_error(ErrorCode::corrupt, fmt::format("{}: an SQLite file, but not a repository of ours", path));
+      return make_error(ErrorCode::corrupt,
+                        fmt::format("{}: an SQLite file, but not a repository of ours", path));
     }
     Transaction transaction(database);
     if (auto begun = transaction.begin(); !begun) return begun;
@@ -90,9 +95,11 @@ Result<void> SqliteRepository::Store::open(const std::string& path, const std::s
        {&set_watermark, "UPDATE campaign SET watermark = ? WHERE number = ?"},
        {&from_watermark, "SELECT sequence FROM coupon WHERE campaign = ? AND sequence > ? ORDER BY sequence"},
        {&insert_coupon, "INSERT OR FAIL INTO coupon VALUES(?,?,?,?,?,?,?,?)"},
-       {&by_sequence, "SELECT user_id, code, epoch, decided_at, refilled FROM coupon WHERE campaign=? AND sequence=?"},
+       {&by_sequence,
+        "SELECT user_id, code, epoch, decided_at, refilled FROM coupon WHERE campaign=? AND sequence=?"},
        {&by_user, "SELECT sequence FROM coupon WHERE campaign = ? AND user_id = ?"},
-       {&by_code, "SELECT campaign.id, sequence FROM coupon JOIN campaign ON number = campaign WHERE code = ?"},
+       {&by_code,
+        "SELECT campaign.id, sequence FROM coupon JOIN campaign ON number = campaign WHERE code = ?"},
        {&insert_dead_letter, "INSERT OR REPLACE INTO dead_letter VALUES(?,?,?)"},
        {&set_position, "UPDATE progress SET position = max(position, ?)"},
        {&get_position, "SELECT position FROM progress"}});
@@ -151,8 +158,8 @@ Result<std::string> SqliteRepository::Store::add(const CouponIssued& event) {
 Result<std::string> SqliteRepository::Store::compare(const CouponIssued& event, std::int64_t number) {
   const auto& coupon = event.coupon;
   std::string reason;
-  // By number first: an equal row there is the same event once more. Revision and instance say under what it was
-  // decided, not what was decided, and are not compared.
+  // By number first: an equal row there is the same event once more. Revision and instance say under what it
+  // was decided, not what was decided, and are not compared.
   by_sequence.bind(1, number);
   by_sequence.bind(2, static_cast<std::int64_t>(coupon.sequence));
   auto row = by_sequence.step();
@@ -161,7 +168,8 @@ Result<std::string> SqliteRepository::Store::compare(const CouponIssued& event, 
     auto user = read_user(by_sequence, 0);
     auto code = read_code(by_sequence, 1);
     const bool equal = user && code && *user == coupon.user && *code == coupon.code &&
-                       by_sequence.integer(2) == event.epoch && by_sequence.integer(3) == micros(coupon.decided_at) &&
+                       by_sequence.integer(2) == event.epoch &&
+                       by_sequence.integer(3) == micros(coupon.decided_at) &&
                        (by_sequence.integer(4) != 0) == event.refilled;
     by_sequence.reset();
     if (equal) return std::string();
@@ -174,8 +182,8 @@ Result<std::string> SqliteRepository::Store::compare(const CouponIssued& event, 
   row = by_user.step();
   if (!row) return row.error();
   if (*row) {
-    reason = fmt::format("conflict: user {} holds number {} of campaign {}", coupon.user.text(), by_user.integer(0),
-                         event.campaign.text());
+    reason = fmt::format("conflict: user {} holds number {} of campaign {}", coupon.user.text(),
+                         by_user.integer(0), event.campaign.text());
   }
   by_user.reset();
   if (!reason.empty()) return reason;
@@ -251,11 +259,13 @@ Result<void> SqliteRepository::Reader::open(const std::string& path, const std::
   return prepare_all(
       database,
       {{&by_code, select + "WHERE coupon.code = ?"},
-       {&by_user, select + "WHERE coupon.campaign = (SELECT number FROM campaign WHERE id = ?) AND coupon.user_id = ?"},
-       {&page, select +
-                   "WHERE coupon.campaign = (SELECT number FROM campaign WHERE id = ?1) AND coupon.sequence > ?2 AND "
-                   "coupon.sequence <= (SELECT watermark FROM campaign WHERE id = ?1) ORDER BY coupon.sequence LIMIT "
-                   "?3"},
+       {&by_user,
+        select + "WHERE coupon.campaign = (SELECT number FROM campaign WHERE id = ?) AND coupon.user_id = ?"},
+       {&page, select + "WHERE coupon.campaign = (SELECT number FROM campaign WHERE id = ?1) AND "
+                        "coupon.sequence > ?2 AND "
+                        "coupon.sequence <= (SELECT watermark FROM campaign WHERE id = ?1) ORDER BY "
+                        "coupon.sequence LIMIT "
+                        "?3"},
        {&position, "SELECT position FROM progress"},
        {&watermark, "SELECT watermark FROM campaign WHERE id = ?"},
        {&letters, "SELECT position, reason, event FROM dead_letter ORDER BY position LIMIT ?"}});

@@ -18,7 +18,8 @@ Error closed_error(const std::string& path, const std::string& why) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteEventLog>> SqliteEventLog::open(const std::string& path, EventLogOptions options) {
+Result<std::unique_ptr<SqliteEventLog>> SqliteEventLog::open(const std::string& path,
+                                                             EventLogOptions options) {
   auto file = LogFile::open(path, options.vfs);
   if (!file) return file.error();
   std::unique_ptr<SqliteEventLog> log(new SqliteEventLog(std::move(*file), std::move(options)));
@@ -45,7 +46,9 @@ SqliteEventLog::SqliteEventLog(std::unique_ptr<LogFile> file, EventLogOptions op
   publish_definitions();
 }
 
-SqliteEventLog::~SqliteEventLog() { stop(); }
+SqliteEventLog::~SqliteEventLog() {
+  stop();
+}
 
 void SqliteEventLog::stop() {
   {
@@ -82,8 +85,8 @@ bool SqliteEventLog::enqueue(Item& item, Error& refusal) {
     }
     // An empty queue takes a batch of any size: it was decided and must get through some day.
     if (queued_events_ != 0 && queued_events_ + events > options_.most_queued_events) {
-      refusal = make_error(ErrorCode::overloaded, fmt::format("{}: {} events are waiting to be written", path_,
-                                                              queued_events_));
+      refusal = make_error(ErrorCode::overloaded,
+                           fmt::format("{}: {} events are waiting to be written", path_, queued_events_));
       return false;
     }
     queue_.push_back(std::move(item));
@@ -101,7 +104,9 @@ void SqliteEventLog::append(std::vector<CouponIssued> events, Executor& on, Appe
   if (!enqueue(item, refusal)) answer(item, refusal);
 }
 
-bool SqliteEventLog::accepting() const { return accepting_.load(std::memory_order_relaxed); }
+bool SqliteEventLog::accepting() const {
+  return accepting_.load(std::memory_order_relaxed);
+}
 
 void SqliteEventLog::put(CampaignDefinition definition, Executor& on, Done<void> done) {
   Item item = Put{std::move(definition), &on, std::move(done), {}};
@@ -317,8 +322,8 @@ void SqliteEventLog::keep_wal_small() {
     checkpointer_->request();
     return;
   }
-  // The write-ahead log starts anew only when a commit finds all of it copied, and under steady load the other
-  // thread is always a few commits behind. So, seldom, this thread copies the small rest itself.
+  // The write-ahead log starts anew only when a commit finds all of it copied, and under steady load the
+  // other thread is always a few commits behind. So, seldom, this thread copies the small rest itself.
   if (auto done = file_->checkpoint(); !done) {
     std::lock_guard lock(mutex_);
     suspect_ = true;

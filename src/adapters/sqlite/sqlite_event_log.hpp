@@ -4,9 +4,10 @@
 // Invariants
 //  1. A completion says success only after the fsync of the commit that holds its events (synchronous=FULL).
 //  2. Everything queued goes into one transaction, in the order of the calls.
-//  3. After a failed commit the log is closed: what is queued fails with `unavailable`, what was in the transaction
-//     with `unknown_outcome`, and nothing is written until the file has been opened anew and read back (rule 8 of
-//     consistency.md).
+//  3. After a failed commit the log is closed: what is queued fails with `unavailable`, what was in the
+//  transaction
+//     with `unknown_outcome`, and nothing is written until the file has been opened anew and read back (rule
+//     8 of consistency.md).
 //  4. A definition and its event are in the same transaction.
 
 #include <atomic>
@@ -31,9 +32,9 @@ class Checkpointer;
 struct EventLogOptions {
   /// Bound of the queue. Beyond it appends are refused with `overloaded`.
   std::size_t most_queued_events = 65536;
-  /// How long the thread waits, after a commit, for the requests of those it has just answered. Their next requests
-  /// come within that time; committed at once, the first few of them would pay for an fsync of their own, the rest
-  /// would wait for it, and batches would stay small. Zero: never.
+  /// How long the thread waits, after a commit, for the requests of those it has just answered. Their next
+  /// requests come within that time; committed at once, the first few of them would pay for an fsync of their
+  /// own, the rest would wait for it, and batches would stay small. Zero: never.
   Duration gather{200};
   /// It waits only when the last commit had more events than this: a lone user never pays for it.
   std::size_t gather_above = 8;
@@ -48,21 +49,21 @@ struct EventLogOptions {
 
 struct EventLogStats {
   std::uint64_t commits = 0;
-  std::uint64_t events = 0;          ///< committed by this process
-  std::uint64_t failures = 0;        ///< how often a failed write has closed the log
+  std::uint64_t events = 0;    ///< committed by this process
+  std::uint64_t failures = 0;  ///< how often a failed write has closed the log
   std::uint64_t checkpoints = 0;
-  std::int64_t wal_bytes = 0;        ///< size in use of the write-ahead log
+  std::int64_t wal_bytes = 0;  ///< size in use of the write-ahead log
   std::size_t queued_events = 0;
-  LogPosition position = 0;          ///< last safe one
+  LogPosition position = 0;  ///< last safe one
   bool open = false;
-  std::string last_error;            ///< stays after the log has opened again
+  std::string last_error;  ///< stays after the log has opened again
 };
 
 /// Thread-safe. Executors that were given must live until stop() returns.
 class SqliteEventLog final : public EventLog, public CampaignCatalog {
  public:
-  /// Opens or makes log.db, checks its tail, starts the threads. The data folder must be locked by the caller.
-  /// \returns unsupported, corrupt, unavailable
+  /// Opens or makes log.db, checks its tail, starts the threads. The data folder must be locked by the
+  /// caller. \returns unsupported, corrupt, unavailable
   static Result<std::unique_ptr<SqliteEventLog>> open(const std::string& path, EventLogOptions options = {});
   ~SqliteEventLog() override;
   SqliteEventLog(const SqliteEventLog&) = delete;
@@ -76,8 +77,8 @@ class SqliteEventLog final : public EventLog, public CampaignCatalog {
   void get(CampaignId id, Executor& on, Done<std::optional<CampaignDefinition>> done) override;
   void list(Executor& on, Done<std::vector<CampaignDefinition>> done) override;
 
-  /// Commits what is queued, empties the write-ahead log into the file, ends the threads. Calls from then on are
-  /// answered `unavailable`. Told again: no effect.
+  /// Commits what is queued, empties the write-ahead log into the file, ends the threads. Calls from then on
+  /// are answered `unavailable`. Told again: no effect.
   void stop();
 
   EventLogStats stats() const;

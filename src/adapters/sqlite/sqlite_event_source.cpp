@@ -53,7 +53,11 @@ Result<std::vector<LogRecord>> SqliteEventSource::read(LogPosition after, std::s
     disconnect();  // the next call starts with a connection that has seen no failure
     return copy;
   };
-  if (auto sought = reader_->seek(after); !sought) return failed(sought.error());
+  if (auto sought = reader_->seek(after); !sought) {
+    // Behind the end there is nothing to read; whoever holds such a position compares it with end().
+    if (auto last = end(); last && after > *last) return std::vector<LogRecord>();
+    return failed(sought.error());
+  }
   std::vector<LogRecord> records;
   while (records.size() < max) {
     auto more = reader_->next(records.emplace_back());

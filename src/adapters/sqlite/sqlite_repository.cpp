@@ -42,10 +42,11 @@ Result<std::optional<StoredCoupon>> one_coupon(Statement& statement) {
 
 Result<void> check_not_ahead(LogPosition stored_through, LogPosition log_end, const std::string& folder) {
   if (stored_through <= log_end) return {};
-  return make_error(ErrorCode::corrupt,
-                    fmt::format("{}: repo.db holds the log up to position {}, but log.db ends at {}: the log has lost "
-                                "its tail; restore both files from one backup",
-                                folder, stored_through, log_end));
+  return make_error(
+      ErrorCode::corrupt,
+      fmt::format("{}: repo.db holds the log up to position {}, but log.db ends at {}: the log has lost "
+                  "its tail; restore both files from one backup",
+                  folder, stored_through, log_end));
 }
 
 SqliteRepository::SqliteRepository(std::string path, std::string vfs)
@@ -57,7 +58,8 @@ SqliteRepository::~SqliteRepository() {
   if (store_) (void)store_->database.checkpoint_and_truncate();
 }
 
-Result<std::unique_ptr<SqliteRepository>> SqliteRepository::open(const std::string& path, const std::string& vfs) {
+Result<std::unique_ptr<SqliteRepository>> SqliteRepository::open(const std::string& path,
+                                                                 const std::string& vfs) {
   std::unique_ptr<SqliteRepository> repository(new SqliteRepository(path, vfs));
   // In this order: the store makes the tables.
   if (auto made = repository->connected(repository->store_); !made) return made.error();
@@ -82,8 +84,8 @@ Result<T> SqliteRepository::with(std::unique_ptr<Part>& part, std::mutex& mutex,
   auto ready = connected(part);
   if (!ready) return ready.error();
   Result<T> result = job(**ready);
-  const bool refused = !result && (result.error().code == ErrorCode::not_found ||
-                                   result.error().code == ErrorCode::conflict);
+  const bool refused =
+      !result && (result.error().code == ErrorCode::not_found || result.error().code == ErrorCode::conflict);
   // A store keeps numbers of its transaction in memory: whatever ended that, it is made anew.
   if (!result && (!refused || std::is_same_v<Part, Store>)) {
     // The next call starts with a connection that has seen no failure, and with what the disk has.
@@ -186,7 +188,8 @@ Result<LogPosition> SqliteRepository::stored_through() {
   return with<LogPosition>(reader_, reader_mutex_, [](Reader& reader) -> Result<LogPosition> {
     auto row = reader.position.step();
     if (!row) return row.error();
-    if (!*row) return make_error(ErrorCode::corrupt, reader.database.path() + ": the table `progress` is empty");
+    if (!*row)
+      return make_error(ErrorCode::corrupt, reader.database.path() + ": the table `progress` is empty");
     const auto position = static_cast<LogPosition>(reader.position.integer(0));
     reader.position.reset();
     return position;
@@ -213,8 +216,8 @@ Result<std::vector<DeadLetter>> SqliteRepository::dead_letters(std::size_t max) 
       auto row = reader.letters.step();
       if (!row) return row.error();
       if (!*row) break;
-      letters.push_back({static_cast<LogPosition>(reader.letters.integer(0)), std::string(reader.letters.text(1)),
-                         std::string(reader.letters.text(2))});
+      letters.push_back({static_cast<LogPosition>(reader.letters.integer(0)),
+                         std::string(reader.letters.text(1)), std::string(reader.letters.text(2))});
     }
     reader.letters.reset();
     return letters;
@@ -235,7 +238,8 @@ Result<std::size_t> SqliteRepository::replay_dead_letters() {
       auto reason = store.add(*coupon);
       if (!reason) return reason.error();
       if (!reason->empty()) continue;
-      auto gone = store.database.execute(fmt::format("DELETE FROM dead_letter WHERE position = {}", letter.position));
+      auto gone =
+          store.database.execute(fmt::format("DELETE FROM dead_letter WHERE position = {}", letter.position));
       if (!gone) return gone.error();
       ++replayed;
     }

@@ -5,7 +5,8 @@
 //  1. A batch of records, the position of its last one and the watermarks it moved are in one transaction.
 //  2. A coupon row is never changed or deleted; a record that contradicts one becomes a dead letter.
 //  3. Redemptions are a table of their own: store() never touches it.
-//  4. Every commit is fsynced before it is answered (synchronous=FULL). Coupon rows could be read from the log again,
+//  4. Every commit is fsynced before it is answered (synchronous=FULL). Coupon rows could be read from the
+//  log again,
 //     but redemptions share their write-ahead log, and one synced behind unsynced frames is lost with them.
 
 #include <array>
@@ -27,8 +28,8 @@ struct RepositoryStats {
   std::uint64_t dead_letters = 0;  ///< made by this process
 };
 
-/// store() belongs to one thread at a time, everything else to any. Three connections, for the store, for look-ups
-/// and for redemptions: a look-up never waits for a commit.
+/// store() belongs to one thread at a time, everything else to any. Three connections, for the store, for
+/// look-ups and for redemptions: a look-up never waits for a commit.
 class SqliteRepository final : public CouponStore, public CouponRepository {
  public:
   /// Opens or makes the file. The data folder must be locked by the caller.
@@ -44,13 +45,15 @@ class SqliteRepository final : public CouponStore, public CouponRepository {
   Result<std::optional<StoredCoupon>> find(const CampaignId& campaign, const UserId& user) override;
   Result<std::vector<StoredCoupon>> list(const CampaignId& campaign, std::uint64_t after,
                                          std::size_t max) override;
-  Result<Redemption> redeem(const CouponCode& code, const std::string& idempotency_key, Timestamp now) override;
+  Result<Redemption> redeem(const CouponCode& code, const std::string& idempotency_key,
+                            Timestamp now) override;
   Result<LogPosition> stored_through() override;
   Result<std::vector<DeadLetter>> dead_letters(std::size_t max) override;
 
   /// All numbers up to this one are stored.
   Result<std::uint64_t> watermark(const CampaignId& campaign);
-  /// Stores the dead letters again; those that fit now leave their table. \returns how many. The worker's thread.
+  /// Stores the dead letters again; those that fit now leave their table. \returns how many. The worker's
+  /// thread.
   Result<std::size_t> replay_dead_letters();
   RepositoryStats stats() const;
 
@@ -67,7 +70,8 @@ class SqliteRepository final : public CouponStore, public CouponRepository {
 
   std::string path_;
   std::string vfs_;
-  std::mutex write_mutex_;  // SQLite has one writer at a time; its own way to wait for it is to sleep and ask again
+  std::mutex
+      write_mutex_;  // SQLite has one writer at a time; its own way to wait for it is to sleep and ask again
   std::unique_ptr<Store> store_;
   std::unique_ptr<Redeemer> redeemer_;
   std::mutex reader_mutex_;

@@ -131,6 +131,22 @@ Result<void> CampaignLedger::restore(const CouponIssued& event) {
   return {};
 }
 
+Result<void> CampaignLedger::restore(const CampaignChanged& event) {
+  const CampaignDefinition& next = event.definition;
+  const auto wrong = [&next](const char* what) {
+    return make_error(ErrorCode::corrupt, "campaign " + std::string(next.id.text()) + ", revision " +
+                                              std::to_string(next.revision) + ": " + what);
+  };
+  if (next.id != definition_.id) return wrong("offered to another campaign");
+  if (next.revision == definition_.revision && next != definition_) {
+    return wrong("two definitions have this revision");
+  }
+  if (next.revision <= definition_.revision) return {};
+  if (next.limit < issued()) return wrong("its limit is below what is issued");
+  definition_ = next;
+  return {};
+}
+
 void CampaignLedger::finish_restore() {
   missing_.clear();
   std::uint64_t before = 0;
@@ -169,9 +185,11 @@ Result<CampaignDefinition> CampaignLedger::begin_change(const CampaignPatch& pat
 }
 
 void CampaignLedger::end_change(const CampaignDefinition& definition) {
-  DOORBUSTER_ASSERT(definition.id == definition_.id && definition.limit >= issued());
-  definition_ = definition;
+  DOORBUSTER_ASSERT(definition.id == definition_.id);
   changing_ = false;
+  if (definition.revision <= definition_.revision) return;
+  DOORBUSTER_ASSERT(definition.limit >= issued());
+  definition_ = definition;
 }
 
 CampaignView CampaignLedger::view(Timestamp now) const {

@@ -35,6 +35,9 @@ class CampaignLedger {
   /// of
   ///          another campaign
   Result<void> restore(const CouponIssued& event);
+  /// Takes a change of the definition back; one that is not newer than the ledger's changes nothing.
+  /// \returns corrupt when its limit is below what is issued, or the same revision says something else
+  Result<void> restore(const CampaignChanged& event);
   /// Ends restoring. Numbers below the highest that nobody holds are missing from now on: they are given out
   /// first, marked as refilled. Decided here once, because a number of which the log has not told yet is no
   /// gap.

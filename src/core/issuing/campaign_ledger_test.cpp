@@ -147,6 +147,38 @@ TEST_F(CampaignLedgerTest, AChangeThatWasNotWrittenLeavesEverythingAsItWas) {
   EXPECT_EQ(ask(ledger, 1).outcome, Outcome::issued);
 }
 
+TEST_F(CampaignLedgerTest, ADefinitionThatIsNotNewerEndsTheHoldAndNothingElse) {
+  CampaignLedger ledger(sale(2));
+  const CampaignDefinition old = ledger.definition();
+  auto abandoned = ledger.begin_change({.limit = 1}).value();
+  --abandoned.revision;
+  ledger.end_change(abandoned);
+  EXPECT_FALSE(ledger.changing());
+  EXPECT_EQ(ledger.definition(), old);
+}
+
+TEST_F(CampaignLedgerTest, DefinitionsAreRestoredInTheOrderOfTheirRevisions) {
+  CampaignLedger ledger(sale(5));
+  for (std::uint64_t user = 1; user <= 3; ++user) ASSERT_TRUE(ledger.restore(event(user, user)).has_value());
+  CampaignChanged third{sale(4)};
+  third.definition.revision = 3;
+  ASSERT_TRUE(ledger.restore(third).has_value());
+  ASSERT_TRUE(ledger.restore(third).has_value()) << "the same event twice";
+  ASSERT_TRUE(ledger.restore(CampaignChanged{sale(5)}).has_value()) << "an older one again";
+  EXPECT_EQ(ledger.definition(), third.definition);
+  auto same_revision = third;
+  same_revision.definition.limit = 9;
+  EXPECT_EQ(ledger.restore(same_revision).error().code, ErrorCode::corrupt);
+  auto too_low = third;
+  too_low.definition.limit = 2;
+  too_low.definition.revision = 4;
+  EXPECT_EQ(ledger.restore(too_low).error().code, ErrorCode::corrupt);
+  auto other = third;
+  other.definition.id = CampaignId::parse("other").value();
+  EXPECT_EQ(ledger.restore(other).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(ledger.definition(), third.definition);
+}
+
 TEST_F(CampaignLedgerTest, ARefusedChangeHoldsNothing) {
   CampaignLedger ledger(sale(2));
   ask(ledger, 1);

@@ -9,7 +9,7 @@
 #include "ports/coupon_repository.hpp"
 #include "ports/event_log.hpp"
 
-namespace doorbuster {
+namespace doorbuster::worker {
 
 inline CouponIssued coupon_event(std::uint64_t sequence) {
   CouponIssued event;
@@ -25,7 +25,8 @@ class FakeSource final : public EventSource {
   void grow(std::size_t records) {
     {
       std::lock_guard lock(mutex_);
-      for (; records > 0; --records) records_.push_back({records_.size() + 1, coupon_event(records_.size() + 1)});
+      for (; records > 0; --records)
+        records_.push_back({records_.size() + 1, coupon_event(records_.size() + 1)});
     }
     grown_.notify_all();
   }
@@ -104,4 +105,4 @@ class FakeStore final : public CouponStore {
   std::size_t failures_ = 0;
 };
 
-}  // namespace doorbuster
+}  // namespace doorbuster::worker

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace doorbuster {
+namespace doorbuster::worker {
 
 Result<std::size_t> Worker::step() {
   if (!position_known_) {
@@ -13,10 +13,11 @@ Result<std::size_t> Worker::step() {
     auto end = source_.end();
     if (!end) return failed(end.error());
     if (*stored > *end) {
-      return failed(make_error(ErrorCode::corrupt,
-                               fmt::format("the repository holds the log up to position {}, but the log ends at {}: "
-                                           "the log has lost its tail",
-                                           *stored, *end)));
+      return failed(
+          make_error(ErrorCode::corrupt,
+                     fmt::format("the repository holds the log up to position {}, but the log ends at {}: "
+                                 "the log has lost its tail",
+                                 *stored, *end)));
     }
     position_ = *stored;
     position_known_ = true;
@@ -29,7 +30,7 @@ Result<std::size_t> Worker::step() {
     // Planted for the simulator, which must find it: the position moves on before the rows are safe.
     position_ = records->back().position;
     if (auto stored = store_.store(*records); !stored) {
-      failed(stored.error());
+      (void)failed(stored.error());
       position_known_ = true;
       return stored.error();
     }
@@ -65,4 +66,4 @@ WorkerStats Worker::stats() const {
   return stats_;
 }
 
-}  // namespace doorbuster
+}  // namespace doorbuster::worker

@@ -7,15 +7,16 @@
 #include "ports/coupon_repository.hpp"
 #include "ports/event_log.hpp"
 
-namespace doorbuster {
+namespace doorbuster::worker {
 
 struct WorkerOptions {
-  /// Records in one transaction: enough to share an fsync, few enough that a redemption waits milliseconds for it.
+  /// Records in one transaction: enough to share an fsync, few enough that a redemption waits milliseconds
+  /// for it.
   std::size_t batch = 2000;
 };
 
 struct WorkerStats {
-  std::uint64_t records = 0;   ///< read and stored by this worker
+  std::uint64_t records = 0;  ///< read and stored by this worker
   std::uint64_t batches = 0;
   std::uint64_t failures = 0;  ///< of step()
   LogPosition position = 0;    ///< everything up to here is stored
@@ -30,8 +31,8 @@ class Worker {
   Worker(EventSource& source, CouponStore& store, WorkerOptions options = {})
       : source_(source), store_(store), options_(options) {}
 
-  /// Reads one batch behind the stored position and stores it. \returns how many records; 0 at the end of the log.
-  /// After a failure the position is asked of the store again. \returns corrupt, unavailable
+  /// Reads one batch behind the stored position and stores it. \returns how many records; 0 at the end of the
+  /// log. After a failure the position is asked of the store again. \returns corrupt, unavailable
   Result<std::size_t> step();
   /// Where the next step reads on.
   LogPosition position() const { return position_; }
@@ -49,4 +50,4 @@ class Worker {
   WorkerStats stats_;  // guarded by mutex_
 };
 
-}  // namespace doorbuster
+}  // namespace doorbuster::worker

@@ -4,7 +4,7 @@
 
 #include "services/worker/fake_parts.hpp"
 
-namespace doorbuster {
+namespace doorbuster::worker {
 namespace {
 
 TEST(Worker, StoresTheLogInBatchesUpToItsEnd) {
@@ -77,4 +77,4 @@ TEST(Worker, StoresNothingOfABatchThatCannotBeRead) {
 }
 
 }  // namespace
-}  // namespace doorbuster
+}  // namespace doorbuster::worker

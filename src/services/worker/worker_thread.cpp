@@ -6,12 +6,14 @@
 
 #include "base/log.hpp"
 
-namespace doorbuster {
+namespace doorbuster::worker {
 
 WorkerThread::WorkerThread(EventSource& source, CouponStore& store, WorkerThreadOptions options)
     : options_(options), source_(source), worker_(source, store, options.worker) {}
 
-WorkerThread::~WorkerThread() { stop(); }
+WorkerThread::~WorkerThread() {
+  stop();
+}
 
 void WorkerThread::start() {
   DOORBUSTER_ASSERT(!thread_.joinable());
@@ -71,4 +73,4 @@ void WorkerThread::work() {
   }
 }
 
-}  // namespace doorbuster
+}  // namespace doorbuster::worker

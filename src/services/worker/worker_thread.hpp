@@ -1,5 +1,6 @@
 #pragma once
-// Runs a Worker on a thread of its own, named `worker`: waits for the log to grow, and backs off after failures.
+// Runs a Worker on a thread of its own, named `worker`: waits for the log to grow, and backs off after
+// failures.
 
 #include <condition_variable>
 #include <mutex>
@@ -7,7 +8,7 @@
 
 #include "services/worker/worker.hpp"
 
-namespace doorbuster {
+namespace doorbuster::worker {
 
 struct WorkerThreadOptions {
   WorkerOptions worker;
@@ -34,8 +35,8 @@ class WorkerThread {
   WorkerThread& operator=(const WorkerThread&) = delete;
 
   void start();
-  /// Stores what the log holds at this moment, then ends the thread; gives up what cannot be stored at once, as it
-  /// stays in the log. Told again: no effect.
+  /// Stores what the log holds at this moment, then ends the thread; gives up what cannot be stored at once,
+  /// as it stays in the log. Told again: no effect.
   void stop();
 
   WorkerStats stats() const { return worker_.stats(); }
@@ -56,4 +57,4 @@ class WorkerThread {
   std::thread thread_;
 };
 
-}  // namespace doorbuster
+}  // namespace doorbuster::worker

@@ -4,7 +4,7 @@
 
 #include "services/worker/fake_parts.hpp"
 
-namespace doorbuster {
+namespace doorbuster::worker {
 namespace {
 
 WorkerThreadOptions quick() {
@@ -77,4 +77,4 @@ TEST(WorkerThread, EndsWithTheReasonWhenTheLogIsDamaged) {
 }
 
 }  // namespace
-}  // namespace doorbuster
+}  // namespace doorbuster::worker

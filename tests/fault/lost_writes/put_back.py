@@ -4,23 +4,26 @@
 import os
 import sys
 
-SUFFIX = ".durable"
-
 
 def put_back(folder: str) -> list[str]:
     """Returns one line for each file that changed or went, for the test's report."""
     report = []
     names = sorted(os.path.join(where, name) for where, _, files in os.walk(folder) for name in files)
-    twins = {name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX)}
     for name in names:
-        if name.endswith(SUFFIX) or name in twins:
-            continue
-        os.unlink(name)
-        report.append(f"{name}: never synced, gone")
-    for name in sorted(twins):
-        had = os.path.getsize(name) if os.path.exists(name) else 0
-        os.replace(name + SUFFIX, name)
-        report.append(f"{name}: {had} bytes written, {os.path.getsize(name)} left")
+        if name.endswith(".durable"):
+            file = name.removesuffix(".durable")
+            had = os.path.getsize(file) if os.path.exists(file) else 0
+            os.replace(name, file)
+            report.append(f"{file}: {had} bytes written, {os.path.getsize(file)} left")
+        elif name.endswith(".unsynced"):
+            file = name.removesuffix(".unsynced")
+            os.unlink(name)
+            if os.path.exists(file) and file + ".durable" not in names:
+                os.unlink(file)
+                report.append(f"{file}: never synced, gone")
+        elif name.endswith((".durable.half", "-shm")):
+            # A half twin: the process ended before its first write to that file.
+            os.unlink(name)
     return report
 
 

@@ -1,0 +1,56 @@
+#pragma once
+// The ledger of the embedded system: every campaign of one shard, in memory, rebuilt from the log at start.
+//
+// Life: closed from construction on; restore() for each record of the log, in its order; finish_restore()
+// opens it. One thread: the shard that owns it. Completions run inside the call.
+
+#include <memory>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "core/issuing/campaign_ledger.hpp"
+#include "ports/ledger.hpp"
+
+namespace doorbuster {
+
+class MemoryLedger final : public Ledger {
+ public:
+  /// \param clock,random outlive the ledger
+  MemoryLedger(Clock& clock, RandomSource& random);
+
+  /// Takes a record back from the log. Before finish_restore() only.
+  /// \returns corrupt when the log contradicts itself
+  Result<void> restore(const LogRecord& record);
+  /// Everything is read back (or there was nothing): decisions begin.
+  void finish_restore();
+
+  void decide(std::vector<IssueRequest> batch, Done<std::vector<Decision>> done) override;
+  void confirm(std::vector<CouponKey> batch, Done<void> done) override;
+  void find(CampaignId campaign, UserId user, Done<std::optional<Decision>> done) override;
+  void show(CampaignId campaign, Done<std::optional<CampaignView>> done) override;
+  void list(Done<std::vector<CampaignView>> done) override;
+  void take_overdue(Duration older_than, std::size_t max, Done<std::vector<CouponIssued>> done) override;
+  void open(CampaignDefinition definition, Done<void> done) override;
+  void begin_change(CampaignId campaign, CampaignPatch patch, Done<CampaignDefinition> done) override;
+  void end_change(CampaignDefinition definition, Done<void> done) override;
+  void holders(CampaignId campaign, std::uint64_t after, std::size_t max,
+               Done<std::vector<Decision>> done) override;
+
+  /// Forgets a campaign whose status is `ended`, to give its memory back: unknown until the next start.
+  /// \returns not_found, conflict (not ended, being changed, or coupons are pending)
+  Result<void> unload(const CampaignId& campaign);
+  std::size_t memory_bytes() const;
+
+ private:
+  CampaignLedger* ledger_of(const CampaignId& campaign);
+  Decision decide_one(const IssueRequest& request, Timestamp now);
+
+  Clock& clock_;
+  RandomSource& random_;
+  bool open_ = false;
+  std::unordered_map<CampaignId, std::unique_ptr<CampaignLedger>> campaigns_;
+  CampaignLedger* last_used_ = nullptr;  // a crowd asks for one campaign: saves the hash of its id
+};
+
+}  // namespace doorbuster
