@@ -33,13 +33,22 @@ class BodySource {
 };
 
 class HttpConnection;
+class HttpServerImpl;
+
+/// A request's place on its connection, and how its reply is written.
+struct RequestTicket {
+  std::uint64_t number = 0;  ///< on its connection, from 0
+  bool head_only = false;
+  bool http_1_0 = false;
+  http::Persistence persistence = http::Persistence::keep_alive;
+};
 
 /// The right to answer one request, once. Move-only. One that is destroyed unanswered answers 500.
 /// The connection may have gone meanwhile: then the answer is dropped.
 class Responder {
  public:
   Responder() = default;
-  Responder(std::shared_ptr<HttpConnection> connection, std::uint64_t request) noexcept;
+  Responder(std::shared_ptr<HttpConnection> connection, RequestTicket ticket) noexcept;
   Responder(Responder&&) noexcept = default;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();
@@ -51,11 +60,12 @@ class Responder {
 
  private:
   std::shared_ptr<HttpConnection> connection_;
-  std::uint64_t request_ = 0;  // number of the request on its connection, from 0
+  RequestTicket ticket_;
 };
 
 struct HttpServerOptions {
   std::string bind = "127.0.0.1";
+  bool share_port = false;                ///< several shards listen on it: SO_REUSEPORT; probe_port() first
   std::uint16_t port = 0;                 ///< 0: any free one, see port()
   std::size_t most_connections = 20'000;  ///< further ones are answered 503 and closed
   std::size_t most_header_bytes = 8 * 1024;
@@ -85,7 +95,7 @@ class HttpServer {
   HttpServer(rt::Shard& shard, HttpServerOptions options, Handler handler);
   ~HttpServer();
 
-  /// Binds with SO_REUSEPORT and accepts. \returns unavailable, with address and reason ("port in use")
+  /// Binds and accepts. \returns unavailable, with address and reason ("port in use")
   Result<void> listen();
   std::uint16_t port() const;
   /// Stops accepting, answers what is in the air, closes idle connections; `done` when none is left or after
@@ -96,8 +106,11 @@ class HttpServer {
   HttpServerStats stats() const;
 
  private:
-  class Impl;
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<HttpServerImpl> impl_;
 };
+
+/// Whether a port can be had: with `share_port` a second program would get a share of the connections instead
+/// of an error. \returns unavailable, invalid
+Result<void> probe_port(const std::string& bind, std::uint16_t port);
 
 }  // namespace doorbuster::net

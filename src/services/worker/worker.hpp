@@ -1,0 +1,53 @@
+#pragma once
+// Moves events from the log to the repository. Idempotent: what is told again changes nothing.
+
+#include <mutex>
+#include <string>
+
+#include "ports/coupon_repository.hpp"
+#include "ports/event_log.hpp"
+
+namespace doorbuster::worker {
+
+struct WorkerOptions {
+  /// Records in one transaction: enough to share an fsync, few enough that a redemption waits milliseconds
+  /// for it.
+  std::size_t batch = 2000;
+};
+
+struct WorkerStats {
+  std::uint64_t records = 0;  ///< read and stored by this worker
+  std::uint64_t batches = 0;
+  std::uint64_t failures = 0;  ///< of step()
+  LogPosition position = 0;    ///< everything up to here is stored
+  LogPosition log_end = 0;     ///< when last looked
+  std::string last_error;      ///< empty when the last step went well
+  std::uint64_t lag() const { return log_end > position ? log_end - position : 0; }
+};
+
+/// Without a thread of its own. One thread; stats() from any.
+class Worker {
+ public:
+  Worker(EventSource& source, CouponStore& store, WorkerOptions options = {})
+      : source_(source), store_(store), options_(options) {}
+
+  /// Reads one batch behind the stored position and stores it. \returns how many records; 0 at the end of the
+  /// log. After a failure the position is asked of the store again. \returns corrupt, unavailable
+  Result<std::size_t> step();
+  /// Where the next step reads on.
+  LogPosition position() const { return position_; }
+  WorkerStats stats() const;
+
+ private:
+  Result<std::size_t> failed(const Error& error);
+
+  EventSource& source_;
+  CouponStore& store_;
+  WorkerOptions options_;
+  LogPosition position_ = 0;
+  bool position_known_ = false;
+  mutable std::mutex mutex_;
+  WorkerStats stats_;  // guarded by mutex_
+};
+
+}  // namespace doorbuster::worker

@@ -1,0 +1,76 @@
+#include "services/worker/worker_thread.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace doorbuster::worker {
+
+WorkerThread::WorkerThread(EventSource& source, CouponStore& store, WorkerThreadOptions options)
+    : options_(options), source_(source), worker_(source, store, options.worker) {}
+
+WorkerThread::~WorkerThread() {
+  stop();
+}
+
+void WorkerThread::start() {
+  DOORBUSTER_ASSERT(!thread_.joinable());
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "worker");
+    work();
+  });
+}
+
+void WorkerThread::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+WorkerEnd WorkerThread::end() const {
+  std::lock_guard lock(mutex_);
+  return end_;
+}
+
+bool WorkerThread::pause(Duration time) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+void WorkerThread::work() {
+  auto back_off = options_.first_back_off;
+  for (;;) {
+    // Looked at before the step: what was in the log when stop() was called is in the batches that follow.
+    const bool stopping = pause(Duration::zero());
+    const auto moved = worker_.step();
+    if (moved) {
+      back_off = options_.first_back_off;
+      if (*moved > 0) continue;
+      if (stopping) return;
+      source_.wait(worker_.position(), options_.longest_wait);
+      continue;
+    }
+    const auto& error = moved.error();
+    if (error.code == ErrorCode::corrupt || error.code == ErrorCode::unsupported) {
+      log().error("the worker has ended: {}", error.detail);
+      std::lock_guard lock(mutex_);
+      end_ = {true, error};
+      return;
+    }
+    if (stopping) {
+      log().warn("the worker stops before the end of the log: {}", error.detail);
+      return;
+    }
+    log().warn("the worker tries again in {} ms: {}",
+               std::chrono::duration_cast<std::chrono::milliseconds>(back_off).count(), error.detail);
+    if (pause(back_off)) continue;
+    back_off = std::min(back_off * 2, options_.longest_back_off);
+  }
+}
+
+}  // namespace doorbuster::worker
