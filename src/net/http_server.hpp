@@ -51,11 +51,12 @@ class Responder {
 
  private:
   std::shared_ptr<HttpConnection> connection_;
-  std::uint64_t request_ = 0;  // number of the request on its connection, from 0
+  std::uint64_t request_ = 0;  // its number on its connection, from 0
 };
 
 struct HttpServerOptions {
   std::string bind = "127.0.0.1";
+  bool share_port = false;                ///< several shards listen on it: SO_REUSEPORT; probe_port() first
   std::uint16_t port = 0;                 ///< 0: any free one, see port()
   std::size_t most_connections = 20'000;  ///< further ones are answered 503 and closed
   std::size_t most_header_bytes = 8 * 1024;
@@ -85,7 +86,7 @@ class HttpServer {
   HttpServer(rt::Shard& shard, HttpServerOptions options, Handler handler);
   ~HttpServer();
 
-  /// Binds with SO_REUSEPORT and accepts. \returns unavailable, with address and reason ("port in use")
+  /// Binds and accepts. \returns unavailable, with address and reason ("port in use")
   Result<void> listen();
   std::uint16_t port() const;
   /// Stops accepting, answers what is in the air, closes idle connections; `done` when none is left or after
@@ -99,5 +100,9 @@ class HttpServer {
   class Impl;
   std::shared_ptr<Impl> impl_;
 };
+
+/// Whether a port can be had: with `share_port` a second program would get a share of the connections instead
+/// of an error. \returns unavailable, invalid
+Result<void> probe_port(const std::string& bind, std::uint16_t port);
 
 }  // namespace doorbuster::net

@@ -131,4 +131,38 @@ std::string MetricsWriter::text() const {
   return out;
 }
 
+/// One scrape on its way from owner to owner.
+struct Registry::Round {
+  Executor& home;
+  Written done;
+  MetricsWriter out;
+  std::vector<Collector> elsewhere;  // those still to be asked, the next one last
+};
+
+void Registry::write(Executor& home, Written done) const {
+  auto round = std::make_shared<Round>(Round{home, std::move(done), {}, {}});
+  for (const auto& collector : collectors_) {
+    if (collector.owner == nullptr || collector.owner == &home) {
+      collector.collect(round->out);
+    } else {
+      round->elsewhere.push_back(collector);
+    }
+  }
+  if (round->elsewhere.empty()) return round->done(std::move(round->out));
+  go_on(std::move(round));
+}
+
+void Registry::go_on(std::shared_ptr<Round> round) {
+  if (round->elsewhere.empty()) {
+    Executor& home = round->home;
+    return home.post([round = std::move(round)] { round->done(std::move(round->out)); });
+  }
+  auto next = std::move(round->elsewhere.back());
+  round->elsewhere.pop_back();
+  next.owner->post([round = std::move(round), collect = std::move(next.collect)]() mutable {
+    collect(round->out);
+    go_on(std::move(round));
+  });
+}
+
 }  // namespace doorbuster::obs

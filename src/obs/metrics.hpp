@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/executor.hpp"
 #include "obs/histogram.hpp"
 
 namespace doorbuster::obs {
@@ -48,20 +50,32 @@ class MetricsWriter {
   std::vector<Family> families_;
 };
 
-/// Writes the present numbers of one part of the program. Runs on the thread that answers `/metrics`: what it
-/// reads belongs to that thread or is atomic.
+/// Writes the present numbers of one part of the program.
 using Collect = std::function<void(MetricsWriter&)>;
 
-/// Everybody who has numbers to show. Filled at start, then only read.
+/// Everybody who has numbers to show. Filled at start by one thread, then only read, by any.
 class Registry {
  public:
-  void add(Collect collect) { collectors_.push_back(std::move(collect)); }
-  void write(MetricsWriter& out) const {
-    for (const auto& collect : collectors_) collect(out);
-  }
+  using Written = UniqueFunction<void(MetricsWriter)>;
+
+  /// `collect` runs on whatever thread asks: it reads atomic values and what is thread-safe.
+  void add(Collect collect) { collectors_.push_back({nullptr, std::move(collect)}); }
+  /// `collect` runs on `owner`, to which its numbers belong.
+  void add(Executor& owner, Collect collect) { collectors_.push_back({&owner, std::move(collect)}); }
+
+  /// Asks one after another and ends on `home`, within the call when nobody lives elsewhere. Called on
+  /// `home`. An owner that has stopped loses `done` unanswered.
+  void write(Executor& home, Written done) const;
 
  private:
-  std::vector<Collect> collectors_;
+  struct Collector {
+    Executor* owner;
+    Collect collect;
+  };
+  struct Round;
+  static void go_on(std::shared_ptr<Round> round);
+
+  std::vector<Collector> collectors_;
 };
 
 }  // namespace doorbuster::obs

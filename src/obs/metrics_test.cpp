@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "obs/counter.hpp"
+#include "tests/support/manual_executor.hpp"
 
 namespace doorbuster::obs {
 namespace {
@@ -45,17 +46,46 @@ TEST(MetricsWriter, WritesAHistogramAsCumulativeBucketsInSeconds) {
   EXPECT_THAT(text, HasSubstr("t_seconds_count{who=\"me\"} 3\n"));
 }
 
-TEST(Registry, AsksEverybody) {
+TEST(Registry, AsksThoseAtHomeWithinTheCall) {
+  test::ManualExecutor home;
   Counter counter;
   Registry registry;
   registry.add([&](MetricsWriter& out) { out.counter("one_total", "One", counter.value()); });
-  registry.add([](MetricsWriter& out) { out.gauge("two", "Two", 2); });
+  registry.add(home, [](MetricsWriter& out) { out.gauge("two", "Two", 2); });
   counter.add();
   counter.add(41);
-  MetricsWriter out;
-  registry.write(out);
-  EXPECT_THAT(out.text(), HasSubstr("one_total 42\n"));
-  EXPECT_THAT(out.text(), HasSubstr("two 2\n"));
+  std::string text;
+  registry.write(home, [&](const MetricsWriter& out) { text = out.text(); });
+  EXPECT_THAT(text, HasSubstr("one_total 42\n"));
+  EXPECT_THAT(text, HasSubstr("two 2\n"));
+}
+
+TEST(Registry, AsksOwnersOnTheirOwnExecutorsAndEndsAtHome) {
+  test::ManualExecutor home, io_1, io_2;
+  Registry registry;
+  std::vector<std::string> asked;
+  const auto collector = [&](const char* name) {
+    return [&asked, name](MetricsWriter& out) {
+      asked.push_back(name);
+      out.gauge("shards", "Shards", 1, {{"shard", name}});
+    };
+  };
+  registry.add(io_1, collector("io-1"));
+  registry.add(home, collector("io-0"));
+  registry.add(io_2, collector("io-2"));
+  std::string text;
+  registry.write(home, [&](const MetricsWriter& out) { text = out.text(); });
+  EXPECT_EQ(asked, (std::vector<std::string>{"io-0"}));
+  io_1.run_until_idle();
+  EXPECT_EQ(asked.size(), 1u);
+  io_2.run_until_idle();
+  EXPECT_EQ(asked.size(), 2u);
+  io_1.run_until_idle();
+  EXPECT_EQ(asked, (std::vector<std::string>{"io-0", "io-2", "io-1"}));
+  EXPECT_EQ(text, "");
+  home.run_until_idle();
+  EXPECT_THAT(text,
+              HasSubstr("shards{shard=\"io-0\"} 1\nshards{shard=\"io-2\"} 1\nshards{shard=\"io-1\"} 1\n"));
 }
 
 }  // namespace

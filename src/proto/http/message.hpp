@@ -41,9 +41,19 @@ struct Response {
 
 std::string_view reason_phrase(int status);
 
-/// Appends status line, `Content-Type`, `Content-Length`, the response's own headers, `Connection` where the
-/// default of HTTP/1.1 is not meant, and the body (not for HEAD) to `out`.
-void serialize(const Response& response, bool head_only, bool close, std::string& out);
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+
+/// How the end of a body is told.
+enum class Framing : std::uint8_t { length, chunked, until_close };
+/// What the connection does after the reply; `keep_alive_1_0` is said to a client of HTTP/1.0 that asked for
+/// it.
+enum class Persistence : std::uint8_t { keep_alive, keep_alive_1_0, close };
+
+/// Appends status line and headers: `Content-Type`, framing, the response's own, `Connection` where it is
+/// needed.
+void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out);
+/// The same with `Content-Length`, and the body unless `head_only`.
+void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out);
 
 /// `%41` and, in a query, `+` undone. nullopt when an escape is cut off or not hexadecimal.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space = false);

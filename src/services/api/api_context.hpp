@@ -32,11 +32,12 @@ struct ApiParts {
   CouponRepository& repository;
   rt::Offload& offload;  ///< threads for the repository
   EventLog& log;
-  const obs::Registry& metrics;  ///< what else `/metrics` shows
+  obs::Registry& metrics;  ///< what `/metrics` shows; these endpoints add themselves
 };
 
 struct ApiOptions {
-  Authorizer authorizer;                                        ///< default: open mode
+  std::string shard = "io-0";  ///< label of this shard's metrics, different on each
+  Authorizer authorizer;       ///< default: open mode
   CampaignId default_campaign = *CampaignId::parse("default");  ///< of `POST /coupon/issue`
   /// Has the worker stored everything that was in the log when this was called? Called on a look-up thread,
   /// and only after a miss. Empty: always.

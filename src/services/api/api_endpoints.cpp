@@ -39,8 +39,6 @@ bool may(Role role, Access access) {
       return true;
     case Access::users:
       return role != Role::merchant;
-    case Access::users_and_merchants:
-      return true;
     case Access::merchants:
       return role != Role::user;
     case Access::admins:
@@ -55,7 +53,7 @@ Result<Caller> admit(const Authorizer& authorizer, const http::Request& request,
   auto caller = authorizer.authenticate(request.header("authorization"));
   if (!caller) return caller.error();
   if (!may(caller->role, access)) {
-    return make_error(ErrorCode::forbidden, "a token with the role '" + std::string(to_text(caller->role)) +
+    return make_error(ErrorCode::forbidden, "a token with the role '" + std::string(name_of(caller->role)) +
                                                 "' does not allow this");
   }
   return caller;
@@ -77,7 +75,11 @@ std::string allowed_methods(std::string_view path) {
 }  // namespace
 
 ApiEndpoints::ApiEndpoints(ApiParts parts, ApiOptions options)
-    : context_(std::make_shared<ApiContext>(parts, std::move(options))) {}
+    : context_(std::make_shared<ApiContext>(parts, std::move(options))) {
+  parts.metrics.add(parts.executor, [weak = std::weak_ptr(context_)](obs::MetricsWriter& out) {
+    if (const auto context = weak.lock()) write_shard_metrics(*context, out);
+  });
+}
 
 void ApiEndpoints::handle(const http::Request& request, Reply reply) {
   if (request.method == http::Method::post) {

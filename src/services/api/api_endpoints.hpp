@@ -15,6 +15,7 @@ namespace doorbuster::api {
 /// One shard.
 class ApiEndpoints {
  public:
+  /// Adds its counts to `parts.metrics`: made before the first scrape.
   ApiEndpoints(ApiParts parts, ApiOptions options);
 
   /// Answers once, at once or later. net::Responder turns into a Reply.

@@ -50,7 +50,7 @@ Result<void> check(const Token& token, const std::string& key) {
 
 }  // namespace
 
-std::string_view to_text(Role role) {
+std::string_view name_of(Role role) {
   return kRoleNames[static_cast<std::size_t>(role)];
 }
 

@@ -16,7 +16,7 @@ enum class Role : std::uint8_t {
   merchant,  ///< looks up and redeems codes
   admin,     ///< everything
 };
-std::string_view to_text(Role role);
+std::string_view name_of(Role role);
 std::optional<Role> parse_role(std::string_view text);
 
 struct Token {

@@ -24,8 +24,7 @@ using Endpoint = void (*)(const ContextPtr& context, const Call& call, Reply rep
 enum class Access : std::uint8_t {
   everybody,  ///< also without a token
   any_token,
-  users,  ///< user, admin
-  users_and_merchants,
+  users,      ///< user, admin
   merchants,  ///< merchant, admin
   admins,
 };
@@ -63,5 +62,7 @@ void list_ledger(const ContextPtr& context, const Call& call, Reply reply);
 void show_health(const ContextPtr& context, const Call& call, Reply reply);
 void show_readiness(const ContextPtr& context, const Call& call, Reply reply);
 void show_metrics(const ContextPtr& context, const Call& call, Reply reply);
+/// What one shard has counted. On its thread.
+void write_shard_metrics(const ApiContext& context, obs::MetricsWriter& out);
 
 }  // namespace doorbuster::api

@@ -20,36 +20,27 @@ void write_issue_metrics(const ApiContext& context, obs::MetricsWriter& out) {
   constexpr std::string_view kRequests = "doorbuster_issue_requests_total";
   constexpr std::string_view kHelp = "Answered issue requests by outcome; errors by their problem type";
   const ApiStats& stats = context.stats;
+  const std::string_view shard = context.options.shard;
   for (const auto& row : all_outcome_traits()) {
+    if (row.retry == Retry::later) continue;  // these two reach nobody as outcomes, only as errors
     out.counter(kRequests, kHelp, stats.issue_outcomes[static_cast<std::size_t>(row.outcome)].value(),
-                {{"outcome", to_text(row.outcome)}});
+                {{"shard", shard}, {"outcome", to_text(row.outcome)}});
   }
   for (const auto& row : all_error_traits()) {
     const auto count = stats.issue_errors[static_cast<std::size_t>(row.code)].value();
-    if (count != 0) out.counter(kRequests, kHelp, count, {{"outcome", row.slug}});
+    if (count != 0) out.counter(kRequests, kHelp, count, {{"shard", shard}, {"outcome", row.slug}});
   }
-  out.histogram("doorbuster_issue_seconds", "Time from an issue request to its reply", stats.issue_time);
+  out.histogram("doorbuster_issue_seconds", "Time from an issue request to its reply", stats.issue_time,
+                {{"shard", shard}});
 
   const IssueStats& issue = context.parts.issue.stats();
-  out.counter("doorbuster_issue_batches_total", "Batches decided", issue.batches);
-  out.counter("doorbuster_issue_batched_requests_total", "Requests in the batches decided", issue.batched);
-  out.counter("doorbuster_issue_relayed_total", "Events appended to the log again", issue.relayed);
+  out.counter("doorbuster_issue_batches_total", "Batches decided", issue.batches, {{"shard", shard}});
+  out.counter("doorbuster_issue_batched_requests_total", "Requests in the batches decided", issue.batched,
+              {{"shard", shard}});
+  out.counter("doorbuster_issue_relayed_total", "Events appended to the log again", issue.relayed,
+              {{"shard", shard}});
   out.gauge("doorbuster_issue_in_flight", "Issue requests without an answer yet",
-            static_cast<double>(issue.in_flight));
-}
-
-void write_metrics(const ApiContext& context, obs::MetricsWriter& out) {
-  constexpr std::string_view kClasses[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
-  for (std::size_t i = 1; i < context.stats.replies.size(); ++i) {
-    out.counter("doorbuster_http_replies_total", "Replies by class of status",
-                context.stats.replies[i].value(), {{"class", kClasses[i]}});
-  }
-  write_issue_metrics(context, out);
-  out.gauge("doorbuster_lookups_waiting", "Look-ups in the queue of the database threads",
-            static_cast<double>(context.parts.offload.waiting()));
-  out.gauge("doorbuster_log_accepting", "1 while the event log takes new events",
-            context.parts.log.accepting() ? 1 : 0);
-  context.parts.metrics.write(out);
+            static_cast<double>(issue.in_flight), {{"shard", shard}});
 }
 
 void write_campaigns(const std::vector<CampaignView>& views, obs::MetricsWriter& out) {
@@ -66,6 +57,15 @@ void write_campaigns(const std::vector<CampaignView>& views, obs::MetricsWriter&
 
 }  // namespace
 
+void write_shard_metrics(const ApiContext& context, obs::MetricsWriter& out) {
+  constexpr std::string_view kClasses[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  for (std::size_t i = 1; i < context.stats.replies.size(); ++i) {
+    out.counter("doorbuster_http_replies_total", "Replies by class of status",
+                context.stats.replies[i].value(), {{"shard", context.options.shard}, {"class", kClasses[i]}});
+  }
+  write_issue_metrics(context, out);
+}
+
 void show_health(const ContextPtr& context, const Call&, Reply reply) {
   context->answer_json(reply, 200, R"({"status":"ok"})");
 }
@@ -76,14 +76,19 @@ void show_readiness(const ContextPtr& context, const Call&, Reply reply) {
 }
 
 void show_metrics(const ContextPtr& context, const Call&, Reply reply) {
-  context->parts.ledger.list([context, reply = std::move(reply)](auto views) mutable {
-    obs::MetricsWriter out;
-    write_metrics(*context, out);
-    if (views) write_campaigns(*views, out);
-    http::Response response;
-    response.content_type = obs::kMetricsContentType;
-    response.body = out.text();
-    context->answer(reply, response);
+  context->parts.metrics.write(context->parts.executor, [context, reply = std::move(reply)](
+                                                            obs::MetricsWriter out) mutable {
+    out.gauge("doorbuster_lookups_waiting", "Look-ups in the queue of the database threads",
+              static_cast<double>(context->parts.offload.waiting()));
+    out.gauge("doorbuster_log_accepting", "1 while the event log takes new events",
+              context->parts.log.accepting() ? 1 : 0);
+    context->parts.ledger.list([context, out = std::move(out), reply = std::move(reply)](auto views) mutable {
+      if (views) write_campaigns(*views, out);
+      http::Response response;
+      response.content_type = obs::kMetricsContentType;
+      response.body = out.text();
+      context->answer(reply, response);
+    });
   });
 }
 

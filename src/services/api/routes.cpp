@@ -17,7 +17,7 @@ constexpr std::array kRoutes = {
     Route{Method::get, "/v1/campaigns/{id}/coupons", Access::admins, list_coupons},
     Route{Method::get, "/v1/campaigns/{id}/coupons.csv", Access::admins, export_coupons},
     Route{Method::get, "/v1/campaigns/{id}/coupons/{user_id}", Access::users, find_coupon_of_user},
-    Route{Method::get, "/v1/coupons/{code}", Access::users_and_merchants, find_coupon_by_code},
+    Route{Method::get, "/v1/coupons/{code}", Access::any_token, find_coupon_by_code},
     Route{Method::post, "/v1/coupons/{code}/redemption", Access::merchants, redeem_coupon},
     Route{Method::get, "/v1/admin/campaigns/{id}/ledger", Access::admins, list_ledger},
     Route{Method::get, "/healthz", Access::everybody, show_health},

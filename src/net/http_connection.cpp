@@ -1,0 +1,250 @@
+#include "net/http_connection.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "proto/http/problem.hpp"
+
+namespace doorbuster::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// How long a client that still sends is listened to after the last reply, so that it is not reset.
+constexpr Duration kLingerTime = std::chrono::seconds(2);
+
+}  // namespace
+
+struct HttpConnection::OnRead {
+  using allocator_type = InPlaceAllocator<void, 192>;
+  std::shared_ptr<HttpConnection> self;
+
+  allocator_type get_allocator() const noexcept { return allocator_type(self->read_memory_); }
+  void operator()(const boost::system::error_code& error, std::size_t size) {
+    auto& connection = *self;
+    connection.on_read(error, size, std::move(self));
+  }
+};
+
+HttpConnection::HttpConnection(ConnectionHost& host, StreamSocket socket)
+    : host_(&host), socket_(std::move(socket)) {}
+
+void HttpConnection::start() {
+  set_read_deadline();
+  start_read(shared_from_this());
+}
+
+void HttpConnection::refuse(const http::Response& response) {
+  refused_ = no_more_requests_ = closing_ = true;
+  http::serialize(response, false, http::Persistence::close, out());
+  host_->flush_later(shared_from_this());
+}
+
+void HttpConnection::start_read(std::shared_ptr<HttpConnection> self) {
+  reading_ = true;
+  socket_.async_read_some(asio::buffer(input_), OnRead{std::move(self)});
+}
+
+void HttpConnection::on_read(const boost::system::error_code& error, std::size_t size,
+                             std::shared_ptr<HttpConnection> self) {
+  reading_ = false;
+  if (host_ == nullptr) return;
+  if (error) {
+    if (error != asio::error::eof) return close();
+    return on_end_of_input();
+  }
+  if (lingering_) return start_read(std::move(self));  // dropped
+  if (no_more_requests_) return;
+  if (size == sizeof input_) {
+    // There may be more. It is read here, past the small buffer, and counts as one piece with the beginning.
+    char* const scratch = host_->scratch.get();
+    std::memcpy(scratch, input_, size);
+    const auto more =
+        ::recv(socket_.native_handle(), scratch + size, ConnectionHost::kScratchBytes - size, MSG_DONTWAIT);
+    // An end or an error is met again by the next read.
+    take_input({scratch, size + static_cast<std::size_t>(more > 0 ? more : 0)});
+  } else {
+    take_input({input_, size});
+  }
+  if (host_ == nullptr || reading_ || paused_ || no_more_requests_) return;
+  start_read(std::move(self));
+}
+
+void HttpConnection::on_end_of_input() {
+  input_ended_ = no_more_requests_ = true;
+  read_deadline_ = 0;
+  // A client may close its side and still wait for what it has asked.
+  if (lingering_ || (first_ == next_ && unsent() == 0)) close();
+}
+
+void HttpConnection::take_input(std::string_view bytes) {
+  if (!tail_.empty()) {
+    tail_ += bytes;
+    bytes = tail_;
+  }
+  const auto rest = consume(bytes);
+  if (host_ == nullptr) return;
+  keep_rest(rest);
+  set_read_deadline();
+}
+
+/// \returns what belongs to a request that is not complete, or must wait
+std::string_view HttpConnection::consume(std::string_view bytes) {
+  while (!bytes.empty() && !no_more_requests_) {
+    if (over_limits()) {
+      paused_ = true;
+      return bytes;
+    }
+    auto& parser = parser_ ? *parser_ : *host_->parser;
+    switch (parser.parse(bytes)) {
+      case http::RequestParser::Status::need_more:
+        if (!parser_) {
+          parser_ = std::move(host_->parser);
+          host_->parser = host_->take_parser();
+        }
+        if (parser.expects_continue() && !continue_offered_) {
+          wants_continue_ = true;
+          offer_continue();
+        }
+        return bytes;
+      case http::RequestParser::Status::failed: {
+        ++host_->stats.bad_requests;
+        reject(http::server_problem(parser.failure().status, parser.failure().detail));
+        parser.reset();
+        if (parser_) host_->give_parser(std::move(parser_));
+        return {};
+      }
+      case http::RequestParser::Status::complete: {
+        const auto size = parser.consumed();
+        hand_over(parser);
+        parser.reset();
+        if (host_ == nullptr) return {};
+        if (parser_) host_->give_parser(std::move(parser_));
+        wants_continue_ = continue_offered_ = false;
+        bytes.remove_prefix(size);
+        break;
+      }
+    }
+  }
+  return no_more_requests_ ? std::string_view() : bytes;
+}
+
+void HttpConnection::hand_over(const http::RequestParser& parser) {
+  ++host_->stats.requests;
+  auto& made = new_slot();
+  made.head_only = parser.request().method == http::Method::head;
+  made.old_version = parser.http_1_0();
+  made.close = !parser.keep_alive();
+  no_more_requests_ = made.close;
+  host_->handler(parser.request(), Responder(shared_from_this(), next_ - 1));
+}
+
+/// Answers in the request's turn what could not be read as one; the last words of this connection.
+void HttpConnection::reject(const http::Response& response) {
+  new_slot().close = true;
+  no_more_requests_ = true;
+  answer(next_ - 1, response);
+}
+
+void HttpConnection::keep_rest(std::string_view rest) {
+  if (rest.empty()) {
+    if (tail_.capacity() > sizeof(std::string)) host_->give_buffer(std::move(tail_));
+    tail_.clear();
+  } else if (!tail_.empty()) {
+    tail_.erase(0, tail_.size() - rest.size());
+  } else {
+    tail_ = host_->take_buffer();
+    tail_ = rest;
+  }
+}
+
+void HttpConnection::offer_continue() {
+  // An interim reply has its place in the order like every other.
+  if (!wants_continue_ || first_ != next_) return;
+  wants_continue_ = false;
+  continue_offered_ = true;
+  out() += "HTTP/1.1 100 Continue\r\n\r\n";
+  if (!in_flush_list) host_->flush_later(shared_from_this());
+}
+
+bool HttpConnection::over_limits() const {
+  return next_ - first_ >= host_->options.most_pipelined || unsent() >= host_->options.most_unsent_bytes;
+}
+
+void HttpConnection::resume_reading() {
+  if (!paused_ || over_limits()) return;
+  paused_ = false;
+  keep_rest(consume(tail_));
+  if (host_ == nullptr) return;
+  set_read_deadline();
+  if (!reading_ && !paused_ && !no_more_requests_) start_read(shared_from_this());
+}
+
+void HttpConnection::set_read_deadline() {
+  if (lingering_) return;
+  if (paused_ || no_more_requests_) {
+    read_deadline_ = 0;
+  } else if (parser_) {
+    // From the first byte on: bytes that trickle in do not push it away.
+    if (!request_started_) read_deadline_ = host_->tick + host_->ticks(host_->options.request_timeout);
+    request_started_ = true;
+    return;
+  } else {
+    read_deadline_ = first_ == next_ ? host_->tick + host_->idle_ticks : 0;
+  }
+  request_started_ = false;
+}
+
+bool HttpConnection::idle() const {
+  return first_ == next_ && !parser_ && tail_.empty() && out_.empty() && !lingering_ && !stream_;
+}
+
+bool HttpConnection::has_unread() const {
+  char byte = 0;
+  return ::recv(const_cast<StreamSocket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void HttpConnection::check_deadlines() {
+  if (host_ == nullptr) return;
+  if (write_deadline_ != 0 && host_->tick >= write_deadline_) {
+    ++host_->stats.timed_out;
+    return close();
+  }
+  if (read_deadline_ == 0 || host_->tick < read_deadline_) return;
+  if (lingering_) return close();
+  ++host_->stats.timed_out;
+  if (!parser_) return close();
+  read_deadline_ = 0;
+  reject(http::server_problem(408, "the rest of the request did not arrive in time"));
+  host_->give_parser(std::move(parser_));
+  keep_rest({});
+}
+
+void HttpConnection::linger() {
+  if (input_ended_) return close();
+  boost::system::error_code ignored;
+  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  lingering_ = true;
+  read_deadline_ = host_->tick + host_->ticks(kLingerTime);
+  if (!reading_) start_read(shared_from_this());
+}
+
+void HttpConnection::close() {
+  if (host_ == nullptr) return;
+  const auto self = shared_from_this();  // the host's table may be the last that holds it
+  auto& host = *std::exchange(host_, nullptr);
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  if (parser_) host.give_parser(std::move(parser_));
+  slots_.clear();
+  // A source that is being asked right now must not be destroyed under its own feet.
+  if (stream_) host.shard.post([held = std::move(stream_)] {});
+  host.remove(*this);
+}
+
+}  // namespace doorbuster::net
