@@ -46,6 +46,8 @@ class Files:
         self.folder = folder
         self.log = sqlite3.connect(os.path.join(folder, "log.db"))
         self.repo = sqlite3.connect(os.path.join(folder, "repo.db"))
+        for database in (self.log, self.repo):
+            database.execute("PRAGMA synchronous = OFF")  # these files need not survive anything
         self.log.executescript(LOG_SCHEMA)
         self.repo.executescript(REPO_SCHEMA)
         self.acks = []

@@ -3,6 +3,7 @@
 Only the standard library. The program is named by the environment variable DOORBUSTER_BINARY.
 """
 
+import ctypes
 import http.client
 import json
 import os
@@ -19,6 +20,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKER = os.path.join(HERE, "..", "check", "checker.py")
+LIBC = ctypes.CDLL(None)
 READY_SECONDS = 30  # generous: sanitizer builds, many tests at once
 
 
@@ -120,9 +122,15 @@ class Server:
 
     def launch(self):
         command = [binary(), self.role, "--port", str(self.port), "--bind", "127.0.0.1", "--data", self.data]
+        def prepare():
+            # A test that is killed takes its servers along: PR_SET_PDEATHSIG is 1.
+            LIBC.prctl(1, signal.SIGKILL)
+            if self.preexec:
+                self.preexec()
+
         self.process = subprocess.Popen(command + self.extra, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, env={**os.environ, **self.environment},
-                                        preexec_fn=self.preexec)
+                                        preexec_fn=prepare)
         return self
 
     def start(self):
