@@ -71,12 +71,13 @@ void draw_lines(const Chart& chart, const Scale& scale, Out out) {
   for (const auto& series : chart.series) {
     const auto line = points(chart, scale, series.values, false);
     if (chart.filled) {
-      fmt::format_to(out, R"(<polygon style='fill:var({})' class="soft" points="{:.1f},{:.1f} {}{:.1f},{:.1f}"/>)",
+      fmt::format_to(out,
+                     R"(<polygon style='fill:var({})' class="soft" points="{:.1f},{:.1f} {}{:.1f},{:.1f}"/>)",
                      series.colour, scale.x(chart.positions.front()), scale.y(0), line,
                      scale.x(chart.positions.back()), scale.y(0));
     }
-    fmt::format_to(
-        out, R"(<polyline style='stroke:var({})' class = "line" points = "{}" / >) ", series.colour, line);
+    fmt::format_to(out, R"(<polyline style='stroke:var({})' class="line" points="{}"/>)", series.colour,
+                   line);
   }
 }
 
@@ -94,10 +95,9 @@ void draw_hover(const Chart& chart, const Scale& scale, Out out) {
       if (series.values[i] == 0 && chart.series.size() > 1) continue;
       text += fmt::format("\n{}: {:.6g} {}", series.name, series.values[i], chart.unit);
     }
-    fmt::format_to(
-        out,
-        R"(<rect class="hover" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>)",
-        from, kTop, std::max(to - from, 0.5), kHeight - kTop - kBottom, escaped(text));
+    fmt::format_to(out, R"(<rect class="hover" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">)", from,
+                   kTop, std::max(to - from, 0.5), kHeight - kTop - kBottom);
+    fmt::format_to(out, "<title>{}</title></rect>", escaped(text));
   }
 }
 

@@ -115,7 +115,7 @@ Report make_report(const Options& options, RunResult&& result) {
                      : fmt::format("each asks {} times, from {}", options.asks_per_user, options.first_user);
   report.vusers = options.vusers;
   report.threads = options.threads;
-  report.started_at = to_text(result.started_at);
+  report.started_at = doorbuster::to_text(result.started_at);
   report.open_loop = options.rate > 0;
 
   auto& tally = result.tally;
