@@ -12,7 +12,7 @@ namespace {
 constexpr double kWidth = 960;
 constexpr double kHeight = 280;
 constexpr double kLeft = 58;
-constexpr double kRight = 12;
+constexpr double kRight = 28;
 constexpr double kTop = 12;
 constexpr double kBottom = 30;
 

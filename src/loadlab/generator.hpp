@@ -127,6 +127,7 @@ class Generator {
   void failed(VirtualUser& vuser, ErrorKind kind);
   void after_request(VirtualUser& vuser, Moment at, std::optional<Duration> ask_again_after);
   void pause(VirtualUser& vuser, Moment until);
+  void keep_sighting(const VirtualUser& vuser, Moment at, int status, const ReplyFacts& facts);
   void note(const VirtualUser& vuser, Moment received, int status, const ReplyFacts* facts);
 
   void tick();

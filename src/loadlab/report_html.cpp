@@ -34,7 +34,7 @@ h2{font-size:15px;margin:0 0 12px}
 .tile span{color:var(--soft-ink);font-size:13px}
 .card{margin-bottom:20px}
 .card p{color:var(--soft-ink);font-size:13px;margin:-6px 0 12px}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:20px;align-items:start}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:20px;align-items:start;margin-bottom:20px}.pair .card{margin:0}
 svg{display:block;width:100%;height:auto}
 .grid{stroke:var(--rule);stroke-width:1}
 .tick{fill:var(--soft-ink);font-size:12px}
@@ -155,8 +155,9 @@ void write_charts(const Report& report, std::string& out) {
     tps.filled = true;
     tps.series.push_back(
         {"TPS", "--accent", rates(report, slices, [](const Second& second) { return second.successes; })});
-    tps.series.push_back(
-        {"errors", "--bad", rates(report, slices, [](const Second& second) { return second.errors; })});
+    if (report.errors != 0)
+      tps.series.push_back(
+          {"errors", "--bad", rates(report, slices, [](const Second& second) { return second.errors; })});
     card(out, "TPS over time", "Successful tests and errors a second, by the time of the reply.",
          to_svg(tps) + legend(tps));
     auto outcomes = over_time(slices);

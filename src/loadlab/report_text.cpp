@@ -68,7 +68,7 @@ std::string to_text(const Report& report) {
   out.label("campaign", report.campaign);
   out.label("load", report.load);
   out.label("users", report.users);
-  out.head(fmt::format("Measured {:.1f} s{}", report.duration_s, report.interrupted ? ", interrupted" : ""));
+  out.head(fmt::format("Measured {:.4g} s{}", report.duration_s, report.interrupted ? ", interrupted" : ""));
   out.row("TPS", rate(report.tps), "successful tests a second");
   out.row("Peak TPS", rate(report.peak_tps), "most in one whole second");
   out.row("Mean Test Time", ms(report.mean_ms), "of successful tests");
