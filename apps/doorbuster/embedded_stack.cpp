@@ -2,10 +2,17 @@
 
 #include <future>
 #include <latch>
+#include <thread>
 
 #include "base/log.hpp"
 
 namespace doorbuster {
+namespace {
+
+constexpr Duration kSettleMargin = std::chrono::milliseconds(200);
+constexpr Duration kSettlePoll = std::chrono::milliseconds(10);
+
+}  // namespace
 
 EmbeddedStack::EmbeddedStack(EmbeddedOptions options) : options_(std::move(options)) {}
 
@@ -161,9 +168,32 @@ void EmbeddedStack::drain() {
   for (auto& io : io_) io->shard().run([&] { io->stop(); });
 }
 
+bool EmbeddedStack::has_pending() {
+  bool any = false;
+  shards_.front()->run([&] {
+    ledger_.list([&](Result<std::vector<CampaignView>> views) {
+      if (!views) return;
+      for (const auto& view : *views) any = any || view.issued > view.durable;
+    });
+  });
+  return any;
+}
+
+void EmbeddedStack::settle() {
+  // The relay takes an event once it is overdue: two intervals are enough for a log that takes events.
+  const auto until = std::chrono::steady_clock::now() + 2 * options_.issue.relay_after + kSettleMargin;
+  while (log_->accepting() && has_pending() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kSettlePoll);
+  }
+  if (has_pending()) log().warn("api: some coupons could not be made safe; nobody was told of them");
+}
+
 void EmbeddedStack::stop() {
   if (stopping_.exchange(true)) return;
-  if (running_) drain();
+  if (running_) {
+    drain();
+    settle();
+  }
   if (log_) log_->stop();
   offload_.reset();  // after the servers: nobody asks any more
   if (worker_) worker_->stop();

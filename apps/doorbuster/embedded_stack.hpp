@@ -61,7 +61,10 @@ class EmbeddedStack {
   Result<void> listen();
   api::ApiOptions api_options(const std::string& shard);
   bool has_campaigns();
+  bool has_pending();
   void drain();
+  /// Waits for coupons whose append had failed: the relay writes them, so that their numbers are not missing.
+  void settle();
 
   EmbeddedOptions options_;
   SystemClock clock_;
