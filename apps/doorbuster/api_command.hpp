@@ -1,12 +1,12 @@
 #pragma once
-// `doorbuster api`: the embedded system as one process.
+// `doorbuster api`: one process of the embedded system.
 
 #include <CLI/CLI.hpp>
 
 namespace doorbuster {
 
-/// Adds the subcommand. When it was chosen, `exit_code` says how it ended: 0 after SIGTERM or SIGINT, 1 when
-/// it could not start.
+/// Adds the subcommand; when it was chosen, it serves until SIGTERM or SIGINT, and `exit_code` says how it
+/// ended.
 void add_api_command(CLI::App& app, int& exit_code);
 
 }  // namespace doorbuster

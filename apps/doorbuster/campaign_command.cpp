@@ -2,14 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <boost/json.hpp>
-#include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
+#include "apps/doorbuster/error_exit.hpp"
 #include "base/ids.hpp"
 #include "net/http_client.hpp"
 
@@ -18,210 +14,148 @@ namespace {
 
 namespace json = boost::json;
 
+/// What the subcommands share. Lives as long as the CLI::App.
 struct Options {
   std::string url = "http://127.0.0.1:8080";
   std::string token;
   bool as_json = false;
   std::string id;
-  std::optional<std::string> name;
-  std::optional<std::uint64_t> limit;
-  std::optional<std::string> starts_at;
-  std::optional<std::string> ends_at;
-  std::optional<std::string> state;
+  std::string name;
+  std::uint64_t limit = 0;
+  std::string starts_at;
+  std::string ends_at;
+  std::string state;
 };
 
-int complain(const std::string& detail) {
-  fmt::print(stderr, "doorbuster campaign: {}\n", detail);
-  return 1;
-}
-
-/// What a problem+json says, else the body itself.
-std::string reason(const net::ClientResponse& answer) {
-  boost::system::error_code error;
-  const auto body = json::parse(answer.body, error);
-  if (!error && body.is_object()) {
-    if (const auto* detail = body.as_object().if_contains("detail");
-        detail != nullptr && detail->is_string()) {
-      return fmt::format("{} (status {})", std::string_view(detail->as_string()), answer.status);
-    }
-  }
-  return fmt::format("the server answered {}: {}", answer.status, answer.body.substr(0, 200));
-}
-
-Result<json::value> ask(const Options& options, std::string_view method, const std::string& target,
-                        const std::string& body = {}) {
-  const auto url = net::parse_url(options.url);
-  if (!url) return make_error(ErrorCode::invalid, "--url: " + url.error().detail);
-  net::HttpClient client(*url, options.token);
-  const auto answer = client.exchange(method, target, body);
-  if (!answer) return answer.error();
-  if (answer->status < 200 || answer->status > 299) return make_error(ErrorCode::invalid, reason(*answer));
-  boost::system::error_code error;
-  auto value = json::parse(answer->body, error);
-  if (error) return make_error(ErrorCode::malformed, "the server's answer is no JSON");
-  return value;
-}
-
-/// A member as a person reads it.
-std::string text_of(const json::value& campaign, std::string_view name) {
-  const auto* object = campaign.if_object();
-  const auto* value = object == nullptr ? nullptr : object->if_contains(name);
+std::string text_of(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
   if (value == nullptr || value->is_null()) return "-";
-  if (value->is_string()) return std::string(value->as_string());
-  return json::serialize(*value);
+  return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
 }
 
-constexpr std::array<std::string_view, 8> kColumns = {"id",        "name",  "limit",     "issued",
-                                                      "remaining", "state", "starts_at", "ends_at"};
+constexpr auto kRow = "{:<24} {:>10} {:>10} {:>10}  {:<10} {:<28} {:<28}\n";
 
-void print_table(const json::array& campaigns) {
-  std::vector<std::array<std::string, kColumns.size()>> rows(1);
-  std::copy(kColumns.begin(), kColumns.end(), rows[0].begin());
-  for (const auto& campaign : campaigns) {
-    auto& row = rows.emplace_back();
-    for (std::size_t i = 0; i < kColumns.size(); ++i) row[i] = text_of(campaign, kColumns[i]);
-  }
-  std::array<std::size_t, kColumns.size()> widths{};
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool number = i >= 2 && i <= 4;
-      line +=
-          number ? fmt::format("{:>{}}  ", row[i], widths[i]) : fmt::format("{:<{}}  ", row[i], widths[i]);
+void print_header() {
+  fmt::print(kRow, "id", "limit", "issued", "remaining", "state", "starts_at", "ends_at");
+}
+
+void print_row(const json::object& campaign) {
+  fmt::print(kRow, text_of(campaign, "id"), text_of(campaign, "limit"), text_of(campaign, "issued"),
+             text_of(campaign, "remaining"), text_of(campaign, "state"), text_of(campaign, "starts_at"),
+             text_of(campaign, "ends_at"));
+}
+
+void print_reply(const json::value& reply) {
+  const auto* object = reply.if_object();
+  if (object == nullptr) return;
+  print_header();
+  if (const auto* list = object->if_contains("campaigns"); list != nullptr && list->is_array()) {
+    for (const auto& campaign : list->get_array()) {
+      if (campaign.is_object()) print_row(campaign.get_object());
     }
-    fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
+  } else {
+    print_row(*object);
   }
 }
 
-int print_one(const Options& options, const Result<json::value>& campaign) {
-  if (!campaign) return complain(campaign.error().detail);
-  if (options.as_json) {
-    fmt::print("{}\n", json::serialize(*campaign));
-    return 0;
+/// Asks, prints, and says how it went.
+int ask(const Options& options, std::string_view method, const std::string& target,
+        const json::object* body = nullptr) {
+  const auto url = net::parse_url(options.url);
+  if (!url) return exit_with("campaign", url.error());
+  const auto answer =
+      net::HttpClient(*url, options.token).exchange(method, target, body ? json::serialize(*body) : "");
+  if (!answer) return exit_with("campaign", answer.error());
+  boost::system::error_code error;
+  const auto reply = json::parse(answer->body, error);
+  if (answer->status >= 300) {
+    const auto* problem = error ? nullptr : reply.if_object();
+    return exit_with("campaign",
+                     make_error(ErrorCode::invalid,
+                                problem != nullptr ? fmt::format("{} ({}): {}", text_of(*problem, "title"),
+                                                                 answer->status, text_of(*problem, "detail"))
+                                                   : fmt::format("answered {}", answer->status)));
   }
-  for (const auto column : kColumns) fmt::print("{:<10} {}\n", column, text_of(*campaign, column));
+  if (options.as_json) {
+    fmt::print("{}\n", answer->body);
+  } else if (!error) {
+    print_reply(reply);
+  }
   return 0;
 }
 
-/// The list is an array, or an object that has it as `campaigns`.
-const json::array* list_in(const json::value& answer) {
-  if (const auto* array = answer.if_array()) return array;
-  const auto* object = answer.if_object();
-  const auto* member = object == nullptr ? nullptr : object->if_contains("campaigns");
-  return member == nullptr ? nullptr : member->if_array();
-}
-
-int list(const Options& options) {
-  const auto answer = ask(options, "GET", "/v1/campaigns");
-  if (!answer) return complain(answer.error().detail);
-  if (options.as_json) {
-    fmt::print("{}\n", json::serialize(*answer));
-    return 0;
-  }
-  const auto* campaigns = list_in(*answer);
-  if (campaigns == nullptr) return complain("the server's answer is no list of campaigns");
-  print_table(*campaigns);
-  return 0;
-}
-
-/// The path of a campaign, once its id is known to be one: it is put into a URL.
-Result<std::string> path_of(const Options& options) {
+/// The id goes into a path: only what an id may be made of.
+std::optional<std::string> path_of(const Options& options, int& exit_code) {
   const auto id = CampaignId::parse(options.id);
-  if (!id) return id.error();
+  if (!id) {
+    exit_code = exit_with("campaign", id.error());
+    return std::nullopt;
+  }
   return "/v1/campaigns/" + options.id;
 }
 
-/// An empty time takes the bound away.
-void put_time(json::object& body, std::string_view name, const std::optional<std::string>& time) {
-  if (!time) return;
-  if (time->empty()) {
-    body[name] = nullptr;
-  } else {
-    body[name] = *time;
-  }
+void add_change_options(CLI::App& command, const std::shared_ptr<Options>& options) {
+  command.add_option("--name", options->name, "what people call it");
+  command.add_option("--starts-at", options->starts_at, "RFC 3339: no coupon before");
+  command.add_option("--ends-at", options->ends_at, "RFC 3339: no coupon from then on");
 }
 
-json::object body_of(const Options& options) {
-  json::object body;
-  if (options.name) body["name"] = *options.name;
-  if (options.limit) body["limit"] = *options.limit;
-  if (options.state) body["state"] = *options.state;
-  put_time(body, "starts_at", options.starts_at);
-  put_time(body, "ends_at", options.ends_at);
-  return body;
-}
-
-int create(const Options& options) {
-  auto body = body_of(options);
-  body["id"] = options.id;
-  if (!options.name) body["name"] = options.id;
-  return print_one(options, ask(options, "POST", "/v1/campaigns", json::serialize(body)));
-}
-
-int show(const Options& options) {
-  const auto path = path_of(options);
-  if (!path) return complain(path.error().detail);
-  return print_one(options, ask(options, "GET", *path));
-}
-
-int change(const Options& options) {
-  const auto path = path_of(options);
-  if (!path) return complain(path.error().detail);
-  const auto body = body_of(options);
-  if (body.empty())
-    return complain("nothing to set: give --limit, --name, --state, --starts-at or --ends-at");
-  return print_one(options, ask(options, "PATCH", *path, json::serialize(body)));
-}
-
-int close(Options options) {
-  options.state = "ended";
-  return change(options);
-}
-
-using Action = int (*)(const Options&);
-
-CLI::App* add(CLI::App& parent, const std::shared_ptr<Options>& options, int& exit_code, const char* name,
-              const char* help, Action action) {
-  auto* command = parent.add_subcommand(name, help);
-  command->add_option("--url", options->url, "The api")->capture_default_str();
-  command->add_option("--token", options->token, "Token with the role admin, when the api asks for one");
-  command->add_flag("--json", options->as_json, "The server's answer as it is");
-  command->callback([options, &exit_code, action] { exit_code = action(*options); });
-  return command;
-}
-
-void add_fields(CLI::App& command, const std::shared_ptr<Options>& options, bool limit_required) {
-  auto* limit = command.add_option("--limit", options->limit, "How many coupons there are");
-  if (limit_required) limit->required();
-  command.add_option("--name", options->name, "For people; up to 200 bytes");
-  command.add_option("--starts-at", options->starts_at, "First moment, RFC 3339: 2026-11-25T09:00:00Z");
-  command.add_option("--ends-at", options->ends_at, "First moment at which none is issued any more");
+void add_given(const CLI::App& command, const Options& options, json::object& body) {
+  if (command.count("--name") > 0) body["name"] = options.name;
+  if (command.count("--limit") > 0) body["limit"] = options.limit;
+  if (command.count("--starts-at") > 0) body["starts_at"] = options.starts_at;
+  if (command.count("--ends-at") > 0) body["ends_at"] = options.ends_at;
 }
 
 }  // namespace
 
 void add_campaign_command(CLI::App& app, int& exit_code) {
-  auto* campaign =
-      app.add_subcommand("campaign", "Creates, lists, shows, changes and closes campaigns, over HTTP");
-  campaign->require_subcommand(1);
+  auto* command = app.add_subcommand("campaign", "create, list, show and change campaigns over HTTP");
+  command->require_subcommand(1);
   auto options = std::make_shared<Options>();
-  const auto with_id = [&](CLI::App* command) {
-    command->add_option("id", options->id, "Id of the campaign: a-z, 0-9 and -")->required();
-    return command;
-  };
-  add_fields(*with_id(add(*campaign, options, exit_code, "create", "Creates a campaign", create)), options,
-             true);
-  add(*campaign, options, exit_code, "list", "All campaigns", list);
-  with_id(add(*campaign, options, exit_code, "show", "One campaign", show));
-  auto* set =
-      with_id(add(*campaign, options, exit_code, "set", "Changes what is given, leaves the rest", change));
-  add_fields(*set, options, false);
-  set->add_option("--state", options->state, "open, paused or ended");
-  with_id(add(*campaign, options, exit_code, "close", "Ends a campaign for ever",
-              [](const Options& chosen) { return close(chosen); }));
+  command->add_option("--url", options->url, "of an api or gateway")->capture_default_str();
+  command->add_option("--token", options->token, "bearer token with role admin")->envname("DOORBUSTER_TOKEN");
+  command->add_flag("--json", options->as_json, "print the reply as it came");
+
+  auto* create = command->add_subcommand("create", "create a campaign");
+  create->add_option("id", options->id, "a-z, 0-9 and '-'")->required();
+  create->add_option("--limit", options->limit, "how many coupons")->required();
+  add_change_options(*create, options);
+  create->callback([=, &exit_code] {
+    json::object body{{"id", options->id}, {"name", options->id}};
+    add_given(*create, *options, body);
+    exit_code = ask(*options, "POST", "/v1/campaigns", &body);
+  });
+
+  command->add_subcommand("list", "all campaigns")->callback([=, &exit_code] {
+    exit_code = ask(*options, "GET", "/v1/campaigns");
+  });
+
+  auto* show = command->add_subcommand("show", "one campaign");
+  show->add_option("id", options->id)->required();
+  show->callback([=, &exit_code] {
+    if (const auto path = path_of(*options, exit_code)) exit_code = ask(*options, "GET", *path);
+  });
+
+  auto* set = command->add_subcommand("set", "change a campaign");
+  set->add_option("id", options->id)->required();
+  set->add_option("--limit", options->limit, "never below what is issued");
+  set->add_option("--state", options->state, "open, paused or ended (for good)");
+  add_change_options(*set, options);
+  set->callback([=, &exit_code] {
+    json::object body;
+    add_given(*set, *options, body);
+    if (set->count("--state") > 0) body["state"] = options->state;
+    if (const auto path = path_of(*options, exit_code)) exit_code = ask(*options, "PATCH", *path, &body);
+  });
+
+  auto* close = command->add_subcommand("close", "end a campaign for good");
+  close->add_option("id", options->id)->required();
+  close->callback([=, &exit_code] {
+    const json::object body{{"state", "ended"}};
+    if (const auto path = path_of(*options, exit_code)) exit_code = ask(*options, "PATCH", *path, &body);
+  });
+  for (auto* one : command->get_subcommands([](CLI::App*) { return true; })) one->fallthrough();
 }
 
 }  // namespace doorbuster

@@ -1,8 +1,9 @@
 #pragma once
-// This same program as a child, in another role.
+// A child of `up`: this program again, in another role, as a process of its own.
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,27 +12,20 @@
 
 namespace doorbuster {
 
-/// Ends (by SIGTERM) when the thread that started it ends, however that ends. One thread.
+/// One thread. The child gets SIGTERM from the kernel when its parent ends, however that ends.
 class ChildProcess {
  public:
-  /// Runs `doorbuster ARGUMENTS...`; output and environment are the parent's. Only before the first thread is
-  /// made. \returns unavailable
-  static Result<ChildProcess> start(const std::vector<std::string>& arguments);
-
-  /// How it has ended, once it has; from then on always.
-  struct End {
-    int status = 0;  ///< of exit(); 0 when a signal ended it
-    int signal = 0;  ///< 0 when it ended by itself
-  };
-  std::optional<End> poll();
-  void send(int signal) const;
+  /// \param arguments `api --port 8080 ...`. \returns unavailable
+  Result<void> start(const std::vector<std::string>& arguments);
   pid_t pid() const { return pid_; }
+  bool running() const { return pid_ > 0; }
+  /// \returns how it ended, as a shell shows it (128 + signal), once; nullopt while it runs
+  std::optional<int> poll();
+  /// SIGTERM, then SIGKILL after `patience`.
+  void stop(std::chrono::milliseconds patience);
 
  private:
-  explicit ChildProcess(pid_t pid) : pid_(pid) {}
-
-  pid_t pid_;
-  std::optional<End> end_;
+  pid_t pid_ = 0;
 };
 
 }  // namespace doorbuster

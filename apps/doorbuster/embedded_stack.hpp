@@ -1,90 +1,67 @@
 #pragma once
-// The embedded system: everything in this process, with its files in one data folder.
+// The embedded parts behind the ports: the folder with its lock, the event log, the ledger rebuilt from it,
+// the repository with the worker that fills it, and the threads for look-ups. The only place that names them.
 //
-// start() makes the parts from the bottom up, stop() ends them from the top down:
-//
-//   lock ─ log ─ ledger (rebuilt from the log) ─ repository ─ worker ─ look-ups ─ shards ─ HTTP
-//
-// Owner and thread: the main thread, which makes, stops and destroys it.
+// Order of life: open() → shards start and serve → stop() while the shards still run → shards stop →
+// destroyed.
 
-#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
-#include <vector>
 
+#include "adapters/memory/memory_ledger.hpp"
 #include "adapters/sqlite/data_directory.hpp"
+#include "adapters/sqlite/sqlite_event_log.hpp"
 #include "adapters/sqlite/sqlite_event_source.hpp"
-#include "apps/doorbuster/io_shard.hpp"
-#include "apps/doorbuster/stack_metrics.hpp"
+#include "adapters/sqlite/sqlite_repository.hpp"
+#include "base/random.hpp"
+#include "config/settings.hpp"
+#include "obs/histogram.hpp"
+#include "obs/metrics.hpp"
+#include "rt/offload.hpp"
+#include "services/worker/worker_thread.hpp"
 
 namespace doorbuster {
 
-struct EmbeddedOptions {
-  std::string data;
-  std::size_t io_threads = 1;
-  std::size_t lookup_threads = 2;
-  std::size_t most_lookups_waiting = 1024;
-  Duration drain_timeout{};
-  std::uint64_t default_campaign = 0;  ///< limit of `default`, made when there is no campaign; 0: do not
-  api::Authorizer authorizer;
-  api::IssueOptions issue;
-  net::HttpServerOptions http;
-  Duration gather{};
-  std::int64_t checkpoint_bytes = 0;
-  std::size_t most_queued_events = 0;
-};
-
 class EmbeddedStack {
  public:
-  /// Serves when it returns. \returns conflict (data folder in use), corrupt, unsupported, unavailable
-  /// (files, port), invalid
-  static Result<std::unique_ptr<EmbeddedStack>> start(EmbeddedOptions options);
+  /// Locks the folder, reads the log back, starts log, worker and look-up threads.
+  /// \returns conflict (folder in use), unavailable, corrupt, unsupported: each one line for people
+  static Result<std::unique_ptr<EmbeddedStack>> open(const config::Settings& settings, Clock& clock);
   ~EmbeddedStack();
-  EmbeddedStack(const EmbeddedStack&) = delete;
-  EmbeddedStack& operator=(const EmbeddedStack&) = delete;
 
-  /// Answers what is in the air, commits what is queued, stores it, ends all threads. Told again: no effect.
+  MemoryLedger& ledger() { return ledger_; }  ///< belongs to the first shard once that has started
+  sqlite::SqliteEventLog& log() { return *log_; }
+  CouponRepository& repository() { return *repository_; }
+  rt::Offload& lookups() { return *lookups_; }
+  LogPosition read_back() const { return read_back_; }
+
+  /// Has the worker stored all that is safe in the log now? Any thread.
+  Result<bool> worker_caught_up();
+  /// Numbers of log, worker and look-ups. Any thread.
+  void write_metrics(obs::MetricsWriter& out);
+  /// Tells once, in the program's log, when the worker has ended by itself. Called now and then.
+  void watch_worker();
+
+  /// Commits what is queued, stores what is in the log, ends the threads. Told again: no effect.
   void stop();
 
-  std::uint16_t port() const { return port_; }
-  /// Records that were in the log at the start.
-  LogPosition restored() const { return restored_; }
-
  private:
-  explicit EmbeddedStack(EmbeddedOptions options);
+  explicit EmbeddedStack(Clock& clock) : ledger_(clock, random_) {}
+  Result<void> open_parts(const config::Settings& settings);
 
-  Result<void> open_files();
-  Result<void> restore_ledger();
-  Result<void> start_worker();
-  void make_shards();
-  Result<void> create_default_campaign();
-  Result<void> listen();
-  api::ApiOptions api_options(const std::string& shard);
-  bool has_campaigns();
-  bool has_pending();
-  void drain();
-  /// Waits for coupons whose append had failed: the relay writes them, so that their numbers are not missing.
-  void settle();
-
-  EmbeddedOptions options_;
-  SystemClock clock_;
   SystemRandom random_;
-  sqlite::DataDirectory directory_;
-  MemoryLedger ledger_{clock_, random_};
-  // Before log and look-ups, which post to them until they have stopped.
-  std::vector<std::unique_ptr<rt::Shard>> shards_;
-  CommitTimes commit_times_;  // before the log, whose thread writes to it
+  sqlite::DataDirectory folder_;
   std::unique_ptr<sqlite::SqliteEventLog> log_;
+  MemoryLedger ledger_;
+  LogPosition read_back_ = 0;
   std::unique_ptr<sqlite::SqliteRepository> repository_;
   std::unique_ptr<sqlite::SqliteEventSource> source_;
   std::unique_ptr<worker::WorkerThread> worker_;
-  obs::Registry metrics_;
-  std::vector<std::unique_ptr<IoShard>> io_;
-  std::unique_ptr<rt::Offload> offload_;
-  std::atomic<bool> stopping_{false};
-  bool running_ = false;  // the shards' threads
-  std::uint16_t port_ = 0;
-  LogPosition restored_ = 0;
+  std::unique_ptr<rt::Offload> lookups_;
+  std::mutex commit_mutex_;
+  obs::Histogram commit_time_;  // guarded by commit_mutex_; recorded by the log's thread
+  bool worker_end_told_ = false;
 };
 
 }  // namespace doorbuster

@@ -2,115 +2,137 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdio>
 
-#include "apps/doorbuster/role_flags.hpp"
-#include "apps/doorbuster/supervisor.hpp"
+#include "apps/doorbuster/child_process.hpp"
+#include "apps/doorbuster/error_exit.hpp"
+#include "apps/doorbuster/settings_options.hpp"
+#include "apps/doorbuster/signals.hpp"
 #include "base/log.hpp"
 #include "net/http_client.hpp"
 
 namespace doorbuster {
 namespace {
 
-// The first section that has a flag keeps it: --port is that of `up`, --io-threads goes on to the api.
-constexpr std::array<std::string_view, 4> kSections = {"", "up", "api", "event_log"};
+using namespace std::chrono_literals;
 
-int complain(const std::string& detail) {
-  fmt::print(stderr, "doorbuster up: {}\n", detail);
-  return 1;
+constexpr int kFirstCampaign = 1000;  // coupons of `default`, made when there is no campaign
+constexpr auto kStopPatience = 12s;   // the child has ten seconds for what is in the air
+constexpr auto kFirstBackOff = 100ms;
+constexpr std::chrono::milliseconds kLongestBackOff = 5s;
+
+bool ready(const net::Url& url) {
+  const auto answer = net::HttpClient(url, {}, 1s).exchange("GET", "/readyz");
+  return answer && answer->status == 200;
 }
 
-/// Where this machine reaches what listens on `bind`.
-std::string reachable(const std::string& bind) {
-  if (bind == "0.0.0.0") return "127.0.0.1";
-  if (bind == "::" || bind == "[::]") return "[::1]";
-  return bind.find(':') != std::string::npos && bind.front() != '[' ? "[" + bind + "]" : bind;
-}
-
-std::vector<std::string> child_arguments(const config::Settings& settings, const RoleFlags& flags) {
-  std::vector<std::string> words = {"api",
-                                    "--bind",
-                                    settings.text("up.bind"),
-                                    "--port",
-                                    std::to_string(settings.integer("up.port")),
-                                    "--data",
-                                    settings.text("up.data"),
-                                    "--default-campaign",
-                                    std::to_string(settings.integer("up.default_campaign"))};
-  if (const auto file = flags.config_file(); !file.empty()) words.insert(words.end(), {"--config", file});
-  for (const auto* section : {"", "api", "event_log"}) {
-    const auto more = flags.words_of(section);
-    words.insert(words.end(), more.begin(), more.end());
-  }
-  return words;
-}
-
-void announce(const std::string& url, const config::Settings& settings) {
-  const bool open = settings.records("api.tokens").empty();
-  const std::string token = open ? "" : " -H 'Authorization: Bearer TOKEN'";
+void greet(const std::string& url, const std::string& data) {
   fmt::print(
-      "\n"
-      "doorbuster is ready\n"
-      "  API       {0}\n"
-      "  readiness {0}/readyz\n"
-      "  metrics   {0}/metrics\n"
-      "  data      {1}\n"
-      "\n",
-      url, settings.text("up.data"));
-  if (settings.integer("up.default_campaign") == 0) {
-    fmt::print("Create a campaign:\n  doorbuster campaign create sale --limit 1000 --url {}\n\n", url);
-  } else {
-    fmt::print(
-        "Ask for a coupon:\n"
-        "  curl -X POST {}/v1/campaigns/default/coupons{} -H 'Content-Type: application/json' "
-        "-d '{{\"user_id\":\"alice\"}}'\n\n",
-        url, token);
-  }
-  fmt::print("Ctrl-C stops it.\n\n");
+      "\nDoorbuster is up: {0}   (data in {1}; Ctrl-C stops it)\n\n"
+      "  curl -i {0}/v1/campaigns/default/coupons -d '{{\"user_id\": \"alice\"}}'\n\n"
+      "  campaigns  {0}/v1/campaigns\n"
+      "  health     {0}/readyz\n"
+      "  metrics    {0}/metrics\n\n",
+      url, data);
   std::fflush(stdout);
 }
 
-int up_main(const RoleFlags& flags) {
-  const auto settings = flags.load();
-  if (!settings) return complain(settings.error().detail);
-  if (auto set = set_log_level(settings->text("log_level")); !set) {
-    return complain(fmt::format("{}: {}", settings->origin("log_level"), set.error().detail));
-  }
-  const auto& stack = settings->text("up.stack");
-  if (stack == "full") return complain("--stack full is not offered yet; use --stack embedded");
-  if (stack != "embedded") {
-    return complain(
-        fmt::format("{}: up.stack must be embedded, not '{}'", settings->origin("up.stack"), stack));
+/// Keeps the child running until a signal comes.
+class Supervisor {
+ public:
+  Supervisor(std::vector<std::string> arguments, net::Url url, std::string shown_url, std::string data)
+      : arguments_(std::move(arguments)),
+        url_(std::move(url)),
+        shown_url_(std::move(shown_url)),
+        data_(std::move(data)) {}
+
+  /// \returns the exit status
+  int run(const StopSignals& signals) {
+    if (const auto started = child_.start(arguments_); !started) return exit_with("up", started.error());
+    auto pause = 50ms;
+    while (signals.wait(pause) == 0) {
+      if (const auto status = child_.poll()) {
+        if (!greeted_)
+          return *status == 0 ? kUsageExit : *status;  // it has said why: nothing that a restart mends
+        log().warn("up: the api has ended with {}; starting it again in {} ms", *status, back_off_.count());
+        restart_at_ = std::chrono::steady_clock::now() + back_off_;
+        back_off_ = std::min(back_off_ * 2, kLongestBackOff);
+      } else if (!child_.running()) {
+        if (std::chrono::steady_clock::now() < restart_at_) continue;
+        if (const auto started = child_.start(arguments_); !started)
+          log().error("up: {}", started.error().detail);
+        is_ready_ = false;
+      } else if (!is_ready_ && ready(url_)) {
+        is_ready_ = true;
+        back_off_ = kFirstBackOff;
+        if (!greeted_) greet(shown_url_, data_);
+        greeted_ = true;
+      }
+    }
+    child_.stop(kStopPatience);
+    return 0;
   }
 
-  const auto url =
-      fmt::format("http://{}:{}", reachable(settings->text("up.bind")), settings->integer("up.port"));
-  const auto parsed = net::parse_url(url);
-  if (!parsed) {
-    return complain(fmt::format("up.bind '{}': {}", settings->text("up.bind"), parsed.error().detail));
-  }
-  net::HttpClient client(*parsed, {}, std::chrono::seconds(1));
+ private:
+  std::vector<std::string> arguments_;
+  net::Url url_;
+  std::string shown_url_;
+  std::string data_;
+  ChildProcess child_;
+  bool greeted_ = false;
+  bool is_ready_ = false;
+  std::chrono::milliseconds back_off_ = kFirstBackOff;
+  std::chrono::steady_clock::time_point restart_at_;
+};
 
-  SupervisorOptions options;
-  options.name = "api";
-  options.arguments = child_arguments(*settings, flags);
-  options.restart = settings->boolean("up.restart");
-  options.ready = [&] {
-    const auto answer = client.exchange("GET", "/readyz");
-    return answer && answer->status == 200;
-  };
-  options.announce = [&] { announce(url, *settings); };
-  return Supervisor(std::move(options)).run();
+int run_up(const config::Settings& settings, const std::string& config_file) {
+  if (const auto level = set_log_level(settings.text("log.level")); !level)
+    return exit_with("up", level.error());
+  if (settings.text("up.stack") != "embedded") {
+    const bool full = settings.text("up.stack") == "full";
+    return exit_with(
+        "up", make_error(ErrorCode::unsupported,
+                         full ? "--stack full (Redis, Kafka, MariaDB) is not offered yet; --stack embedded is"
+                              : fmt::format("there is no stack '{}'; embedded is the one there is",
+                                            settings.text("up.stack"))));
+  }
+  if (settings.integer("up.port") == 0) {
+    return exit_with("up",
+                     make_error(ErrorCode::invalid, "--port: up needs a port of its own, from 1 to 65535"));
+  }
+  const auto bind = settings.text("up.bind");
+  const auto port = settings.text("up.port");
+  std::vector<std::string> arguments = {"api",
+                                        "--bind",
+                                        bind,
+                                        "--port",
+                                        port,
+                                        "--data",
+                                        settings.text("up.data"),
+                                        "--log-level",
+                                        settings.text("log.level"),
+                                        "--default-campaign",
+                                        std::to_string(kFirstCampaign)};
+  if (!config_file.empty()) arguments.insert(arguments.end(), {"--config", config_file});
+  const StopSignals signals;
+  const std::string local = bind == "0.0.0.0" ? "127.0.0.1" : bind == "::" ? "::1" : bind;
+  const std::string shown = local.find(':') == std::string::npos ? local : "[" + local + "]";
+  return Supervisor(std::move(arguments), net::Url{local, port, ""}, fmt::format("http://{}:{}", shown, port),
+                    settings.text("up.data"))
+      .run(signals);
 }
 
 }  // namespace
 
 void add_up_command(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("up", "The whole system on this machine, supervised");
-  auto flags = std::make_shared<RoleFlags>(*command, kSections);
-  command->callback([flags, &exit_code] { exit_code = up_main(*flags); });
-  command->footer("Flags of `doorbuster api` are handed on to it. Ctrl-C stops everything, exit status 0.");
+  auto* command = app.add_subcommand("up", "the whole system on this machine, supervised");
+  auto options = std::make_shared<SettingsOptions>();
+  options->add_to(*command, "up");
+  command->callback([options, &exit_code] {
+    const auto settings = options->load();
+    exit_code = settings ? run_up(*settings, options->file()) : exit_with("up", settings.error());
+  });
 }
 
 }  // namespace doorbuster

@@ -1,13 +1,12 @@
 #pragma once
-// `doorbuster up`: the whole system on this machine, each role a process of its own, started again when it
-// dies.
+// `doorbuster up`: the whole system on this machine, supervised.
 
 #include <CLI/CLI.hpp>
 
 namespace doorbuster {
 
-/// Adds the subcommand. When it was chosen, `exit_code` says how it ended: 0 after Ctrl-C, 1 when it could
-/// not start.
+/// Adds the subcommand; when it was chosen, it runs until SIGTERM or SIGINT, and `exit_code` says how it
+/// ended.
 void add_up_command(CLI::App& app, int& exit_code);
 
 }  // namespace doorbuster

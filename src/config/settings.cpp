@@ -1,301 +1,196 @@
 #include "config/settings.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
-#include <optional>
-#include <set>
-#include <sstream>
-
-#include "config/values.hpp"
+#include <charconv>
+#include <filesystem>
 
 namespace doorbuster::config {
 namespace {
 
-constexpr std::string_view kPrefix = "DOORBUSTER_";
-constexpr std::array<std::string_view, 3> kTokenMembers = {"token", "role", "sub"};
-
-Error bad(const std::string& place, std::string detail, std::string_view key = {}) {
-  return make_error(ErrorCode::invalid, place + ": " + std::move(detail), std::string(key));
+const Property* find_property(std::span<const Property> properties, std::string_view key) {
+  const auto found =
+      std::find_if(properties.begin(), properties.end(), [key](const auto& one) { return one.key == key; });
+  return found == properties.end() ? nullptr : &*found;
 }
 
-bool secret(const Property& property) {
-  return property.kind == Kind::tokens;
+/// A key of any role: one file serves them all.
+const Property* find_anywhere(std::string_view key) {
+  for (const auto* role : {"api", "up"}) {
+    if (const auto* found = find_property(properties_of(role), key)) return found;
+  }
+  return nullptr;
 }
 
-Error bad_value(const Property& property, const std::string& place, std::string_view text) {
-  // A secret must not end up in a log by way of an error message.
-  const std::string given = secret(property) ? "" : fmt::format(", not '{}'", text.substr(0, 80));
-  return bad(place, fmt::format("{} must be {}{}", property.key, wanted(property), given), property.key);
+std::optional<std::string> why_bad(const Property& property, const std::string& value) {
+  switch (property.type) {
+    case Type::integer: {
+      std::int64_t number = 0;
+      const auto* end = value.data() + value.size();
+      const auto [stop, error] = std::from_chars(value.data(), end, number);
+      if (error == std::errc{} && stop == end && number >= property.least && number <= property.most)
+        return std::nullopt;
+      return fmt::format("an integer from {} to {}", property.least, property.most);
+    }
+    case Type::duration:
+      if (parse_duration(value)) return std::nullopt;
+      return "a duration such as 250ms, 5s or 2m";
+    case Type::boolean:
+      if (value == "true" || value == "false") return std::nullopt;
+      return "true or false";
+    case Type::text:
+      if (!value.empty()) return std::nullopt;
+      return "a text that is not empty";
+  }
+  return std::nullopt;
 }
 
-bool within(const Property& property, std::int64_t number) {
-  return number >= property.least && number <= property.most;
+Error bad_value(const std::string& where, const Property& property, const std::string& value,
+                const std::string& wanted) {
+  return make_error(
+      ErrorCode::invalid,
+      fmt::format("{}: '{}' is no value for {}: {} is wanted", where, value, property.key, wanted),
+      std::string(property.key));
+}
+
+/// The known key that is nearest to a mistyped one, when there is one that is near.
+std::string suggestion(std::string_view key) {
+  std::string best;
+  std::size_t best_distance = 4;
+  for (const auto* role : {"api", "up"}) {
+    for (const auto& property : properties_of(role)) {
+      // Levenshtein's distance, one row at a time.
+      std::vector<std::size_t> row(property.key.size() + 1);
+      for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+      for (std::size_t i = 1; i <= key.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j < row.size(); ++j) {
+          const auto changed = diagonal + (key[i - 1] == property.key[j - 1] ? 0 : 1);
+          diagonal = row[j];
+          row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+        }
+      }
+      if (row.back() < best_distance) {
+        best_distance = row.back();
+        best = property.key;
+      }
+    }
+  }
+  return best.empty() ? "" : fmt::format("; did you mean '{}'?", best);
 }
 
 }  // namespace
 
-/// Collects the values; the file first, what overrides it after.
-class Loader {
- public:
-  explicit Loader(std::span<const Property> table) : table_(table) {}
-
-  Result<void> defaults() {
-    for (const auto& property : table_) {
-      if (auto set = set_text(property, std::string(property.fallback), "default"); !set) return set;
-      settings_.entries_.find(property.key)->second.origin.clear();
-    }
-    return {};
-  }
-
-  Result<void> file(const std::string& path) {
-    std::ifstream stream(path);
-    std::stringstream text;
-    if (!stream || !(text << stream.rdbuf())) {
-      // An empty file fails the second test, too, and is fine.
-      if (!stream.is_open() || stream.bad()) {
-        return make_error(ErrorCode::unavailable, fmt::format("{}: cannot be read", path), "config");
-      }
-    }
-    file_ = path;
-    try {
-      const auto documents = YAML::LoadAll(text.str());
-      if (documents.size() > 1) return bad(path, "has more than one document");
-      if (documents.empty() || documents[0].IsNull()) return {};
-      if (!documents[0].IsMap())
-        return bad(place(documents[0]), "the file must consist of `key: value` lines");
-      return mapping(documents[0], "");
-    } catch (const YAML::Exception& error) {
-      return bad(error.mark.is_null() ? path : fmt::format("{}:{}", path, error.mark.line + 1), error.msg);
-    }
-  }
-
-  Result<void> environment(const std::vector<std::pair<std::string, std::string>>& variables) {
-    for (const auto& [name, value] : variables) {
-      if (!name.starts_with(kPrefix)) continue;
-      const auto* property =
-          find([&, &name = name](const auto& p) { return environment_name_of(p) == name; });
-      if (property != nullptr) {
-        if (auto set = set_text(*property, value, name); !set) return set;
-      } else if (of_a_section(name)) {
-        std::vector<std::string> names;
-        for (const auto& p : table_) names.push_back(environment_name_of(p));
-        return bad(name, "there is no such setting" + meant(name, names));
-      }
-    }
-    return {};
-  }
-
-  Result<void> flags(const std::map<std::string, std::string, std::less<>>& flags) {
-    for (const auto& [key, value] : flags) {
-      const auto* property = find([&, &key = key](const auto& p) { return p.key == key; });
-      DOORBUSTER_ASSERT(property != nullptr);
-      if (auto set = set_text(*property, value, flag_of(*property)); !set) return set;
-    }
-    return {};
-  }
-
-  Settings take() { return std::move(settings_); }
-
- private:
-  template <class Predicate>
-  const Property* find(Predicate predicate) const {
-    const auto found = std::find_if(table_.begin(), table_.end(), predicate);
-    return found == table_.end() ? nullptr : &*found;
-  }
-
-  std::string place(const YAML::Node& node) const {
-    return fmt::format("{}:{}", file_, node.Mark().line + 1);
-  }
-
-  static std::string meant(std::string_view given, const std::vector<std::string>& names) {
-    const auto near = nearest(given, names);
-    return near.empty() ? std::string() : fmt::format("; did you mean {}?", near);
-  }
-
-  /// Is it meant for us? DOORBUSTER_API_PROT is; other variables with our prefix belong to tests and tools.
-  bool of_a_section(std::string_view name) const {
-    return find([&](const auto& property) {
-             if (section_of(property).empty()) return false;
-             const auto full = environment_name_of(property);
-             return name.starts_with(
-                 std::string_view(full).substr(0, kPrefix.size() + section_of(property).size() + 1));
-           }) != nullptr;
-  }
-
-  Result<void> mapping(const YAML::Node& node, const std::string& prefix) {
-    std::set<std::string> seen;
-    for (const auto& member : node) {
-      if (!member.first.IsScalar()) return bad(place(member.first), "a key must be a name");
-      const std::string key = prefix + member.first.Scalar();
-      if (!seen.insert(key).second)
-        return bad(place(member.first), fmt::format("{} is given twice", key), key);
-      if (auto taken = take(member.first, member.second, key); !taken) return taken;
-    }
-    return {};
-  }
-
-  Result<void> take(const YAML::Node& name, const YAML::Node& value, const std::string& key) {
-    if (const auto* property = find([&](const auto& p) { return p.key == key; })) {
-      // A value that is not there has no place of its own.
-      return set_node(*property, value, place(value.IsNull() ? name : value));
-    }
-    if (find([&](const auto& p) { return section_of(p) == key; }) != nullptr) {
-      if (value.IsNull()) return {};
-      if (value.IsMap()) return mapping(value, key + ".");
-      return bad(place(value), fmt::format("{} is a section: its keys stand below it", key), key);
-    }
-    std::vector<std::string> names;
-    for (const auto& p : table_) names.emplace_back(p.key);
-    return bad(place(name), fmt::format("there is no key '{}'{}", key, meant(key, names)), key);
-  }
-
-  Result<void> set_node(const Property& property, const YAML::Node& node, const std::string& where) {
-    if (property.kind == Kind::tokens) return set_tokens(property, node, where);
-    if (node.IsNull()) return bad(where, fmt::format("{} has no value", property.key), property.key);
-    if (!node.IsScalar())
-      return bad(where, fmt::format("{} must be {}", property.key, wanted(property)), property.key);
-    return set_scalar(property, node.Scalar(), where);
-  }
-
-  /// A value from a flag, the environment or the table; a list is written as in the file: [{token: ...}].
-  Result<void> set_text(const Property& property, const std::string& text, const std::string& where) {
-    if (property.kind != Kind::tokens) return set_scalar(property, text, where);
-    try {
-      return set_tokens(property, YAML::Load(text), where);
-    } catch (const YAML::Exception&) {
-      return bad_value(property, where, text);
-    }
-  }
-
-  Result<void> set_scalar(const Property& property, const std::string& text, const std::string& where) {
-    Settings::Value value;
-    switch (property.kind) {
-      case Kind::path:
-        if (text.empty()) return bad_value(property, where, text);
-        [[fallthrough]];
-      case Kind::text:
-        value = text;
-        break;
-      case Kind::boolean: {
-        const auto flag = parse_boolean(text);
-        if (!flag) return bad_value(property, where, text);
-        value = *flag;
-        break;
-      }
-      case Kind::integer:
-      case Kind::size: {
-        const auto number = property.kind == Kind::size ? parse_size(text) : parse_integer(text);
-        if (!number || !within(property, *number)) return bad_value(property, where, text);
-        value = *number;
-        break;
-      }
-      case Kind::duration: {
-        const auto duration = parse_duration(text);
-        if (!duration || !within(property, duration->count())) return bad_value(property, where, text);
-        value = *duration;
-        break;
-      }
-      case Kind::tokens:
-        DOORBUSTER_ASSERT(false);
-    }
-    settings_.entries_.insert_or_assign(std::string(property.key), Settings::Entry{std::move(value), where});
-    return {};
-  }
-
-  Result<void> set_tokens(const Property& property, const YAML::Node& node, const std::string& where) {
-    std::vector<Record> records;
-    if (!node.IsNull() && !node.IsSequence()) return bad_value(property, where, {});
-    for (const auto& item : node) {
-      const auto item_place = where.starts_with(file_ + ":") && !file_.empty() ? place(item) : where;
-      if (!item.IsMap()) return bad_value(property, item_place, {});
-      Record record;
-      for (const auto& member : item) {
-        const auto& name = member.first.Scalar();
-        if (!member.first.IsScalar() || !member.second.IsScalar() ||
-            std::find(kTokenMembers.begin(), kTokenMembers.end(), name) == kTokenMembers.end()) {
-          return bad(item_place,
-                     fmt::format("an entry of {} has token, role and sub, each a text", property.key),
-                     property.key);
-        }
-        record.emplace_back(name, member.second.Scalar());
-      }
-      records.push_back(std::move(record));
-    }
-    settings_.entries_.insert_or_assign(std::string(property.key),
-                                        Settings::Entry{std::move(records), where});
-    return {};
-  }
-
-  std::span<const Property> table_;
-  std::string file_;
-  Settings settings_;
-};
-
-std::vector<std::pair<std::string, std::string>> process_environment() {
-  std::vector<std::pair<std::string, std::string>> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    const std::string_view text = *variable;
-    const auto equals = text.find('=');
-    if (equals != std::string_view::npos)
-      variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return variables;
+std::string environment_name(std::string_view key) {
+  std::string name = "DOORBUSTER_";
+  for (const char c : key)
+    name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
 }
 
-Result<Settings> Settings::load(std::span<const Property> table, const Sources& sources) {
-  Loader loader(table);
-  if (auto set = loader.defaults(); !set) return set.error();
+Result<Settings> Settings::load(std::string_view role, const Sources& sources) {
+  Settings settings;
+  const auto properties = properties_of(role);
+  for (const auto& property : properties) settings.values_[std::string(property.key)] = property.standard;
   if (!sources.file.empty()) {
-    if (auto set = loader.file(sources.file); !set) return set.error();
+    if (const auto read = settings.read_file(role, sources.file); !read) return read.error();
   }
-  if (auto set = loader.environment(sources.environment); !set) return set.error();
-  if (auto set = loader.flags(sources.flags); !set) return set.error();
-  return loader.take();
+  for (const auto& property : properties) {
+    const auto name = environment_name(property.key);
+    if (const auto value = sources.environment ? sources.environment(name) : std::nullopt) {
+      if (const auto wanted = why_bad(property, *value)) return bad_value(name, property, *value, *wanted);
+      settings.values_[std::string(property.key)] = *value;
+    }
+    if (const auto flag = sources.flags.find(std::string(property.key)); flag != sources.flags.end()) {
+      if (const auto wanted = why_bad(property, flag->second)) {
+        return bad_value(std::string(property.flag), property, flag->second, *wanted);
+      }
+      settings.values_[std::string(property.key)] = flag->second;
+    }
+  }
+  return settings;
 }
 
-const Settings::Entry& Settings::entry(std::string_view key) const {
-  const auto found = entries_.find(key);
-  DOORBUSTER_ASSERT(found != entries_.end());
-  return found->second;
+Result<void> Settings::read_file(std::string_view role, const std::string& path) {
+  const auto at = [&path](const YAML::Node& node) {
+    return fmt::format("{}:{}", path, node.Mark().line + 1);
+  };
+  const auto wrong = [](std::string detail) {
+    return make_error(ErrorCode::invalid, std::move(detail), "config");
+  };
+  std::error_code missing;
+  if (!std::filesystem::is_regular_file(path, missing))
+    return wrong(fmt::format("{}: there is no such file", path));
+  try {
+    const auto root = YAML::LoadFile(path);
+    if (root.IsNull()) return {};
+    if (!root.IsMap()) return wrong(fmt::format("{}:1: sections such as 'api:' are wanted", path));
+    for (const auto& section : root) {
+      const auto name = section.first.as<std::string>();
+      if (section.second.IsNull()) continue;
+      if (!section.second.IsMap())
+        return wrong(fmt::format("{}: '{}' is not a section with keys", at(section.first), name));
+      for (const auto& entry : section.second) {
+        const auto key = fmt::format("{}.{}", name, entry.first.as<std::string>());
+        if (key == "api.tokens") {
+          if (!entry.second.IsSequence())
+            return wrong(fmt::format("{}: api.tokens is a list", at(entry.first)));
+          for (const auto& item : entry.second) {
+            if (!item.IsMap())
+              return wrong(fmt::format("{}: a token is {{token: ..., role: ...}}", at(item)));
+            TokenEntry token;
+            token.line = item.Mark().line + 1;
+            for (const auto& field : item) {
+              const auto field_name = field.first.as<std::string>();
+              auto* slot = field_name == "token"  ? &token.token
+                           : field_name == "role" ? &token.role
+                           : field_name == "sub"  ? &token.sub
+                                                  : nullptr;
+              if (slot == nullptr)
+                return wrong(fmt::format("{}: a token has no '{}'", at(field.first), field_name));
+              *slot = field.second.as<std::string>();
+            }
+            tokens_.push_back(std::move(token));
+          }
+          continue;
+        }
+        const auto* property = find_anywhere(key);
+        if (property == nullptr)
+          return wrong(fmt::format("{}: unknown key '{}'{}", at(entry.first), key, suggestion(key)));
+        if (!entry.second.IsScalar()) return wrong(fmt::format("{}: {} is one value", at(entry.first), key));
+        const auto value = entry.second.as<std::string>();
+        if (const auto wanted = why_bad(*property, value))
+          return bad_value(at(entry.second), *property, value, *wanted);
+        if (find_property(properties_of(role), key) != nullptr) values_[key] = value;
+      }
+    }
+  } catch (const YAML::Exception& failed) {
+    return wrong(fmt::format("{}:{}: {}", path, failed.mark.line + 1, failed.msg));
+  }
+  return {};
 }
 
 const std::string& Settings::text(std::string_view key) const {
-  const auto* value = std::get_if<std::string>(&entry(key).value);
-  DOORBUSTER_ASSERT(value != nullptr);
-  return *value;
+  const auto found = values_.find(key);
+  DOORBUSTER_ASSERT(found != values_.end());
+  return found->second;
 }
 
 std::int64_t Settings::integer(std::string_view key) const {
-  const auto* value = std::get_if<std::int64_t>(&entry(key).value);
-  DOORBUSTER_ASSERT(value != nullptr);
-  return *value;
-}
-
-bool Settings::boolean(std::string_view key) const {
-  const auto* value = std::get_if<bool>(&entry(key).value);
-  DOORBUSTER_ASSERT(value != nullptr);
-  return *value;
+  const auto& value = text(key);
+  std::int64_t number = 0;
+  std::from_chars(value.data(), value.data() + value.size(), number);
+  return number;
 }
 
 Duration Settings::duration(std::string_view key) const {
-  const auto* value = std::get_if<Duration>(&entry(key).value);
-  DOORBUSTER_ASSERT(value != nullptr);
-  return *value;
+  return *parse_duration(text(key));
 }
 
-const std::vector<Record>& Settings::records(std::string_view key) const {
-  const auto* value = std::get_if<std::vector<Record>>(&entry(key).value);
-  DOORBUSTER_ASSERT(value != nullptr);
-  return *value;
-}
-
-const std::string& Settings::origin(std::string_view key) const {
-  return entry(key).origin;
+bool Settings::boolean(std::string_view key) const {
+  return text(key) == "true";
 }
 
 }  // namespace doorbuster::config

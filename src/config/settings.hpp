@@ -1,60 +1,69 @@
 #pragma once
-// The values of all keys, from where they were given: flag > environment > file > default.
+// Settings of a role: flag > environment > file > default. Every key is in one table (properties.cpp), with
+// its type, bounds and help; an unknown key or a bad value is one line that says where it stands.
 
+#include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "config/property.hpp"
 
 namespace doorbuster::config {
 
-/// One entry of a list: its members as text, in the order of the file.
-using Record = std::vector<std::pair<std::string, std::string>>;
+enum class Type : std::uint8_t { text, integer, duration, boolean };
 
-struct Sources {
-  std::string file;  ///< YAML; empty: none
-  std::vector<std::pair<std::string, std::string>>
-      environment;                                        ///< name, value; what is not ours is passed over
-  std::map<std::string, std::string, std::less<>> flags;  ///< key -> value as typed
+struct Property {
+  std::string_view key;   ///< in the file: `api.port`; in the environment: DOORBUSTER_API_PORT
+  std::string_view flag;  ///< `--port`
+  Type type = Type::text;
+  std::string_view standard;  ///< the default, as text
+  std::int64_t least = 0;     ///< of an integer
+  std::int64_t most = 0;
+  std::string_view help;
 };
 
-/// The environment of this process, for Sources.
-std::vector<std::pair<std::string, std::string>> process_environment();
+/// Every key of a role: "api", "up".
+std::span<const Property> properties_of(std::string_view role);
 
-/// Immutable after load(): any thread may read it. Asking for a key that is not in the table, or by another
-/// kind than its own, is a defect and ends the program.
+/// An item of `api.tokens`, which has no flag: secrets do not belong on command lines.
+struct TokenEntry {
+  std::string token;
+  std::string role;
+  std::string sub;
+  int line = 0;
+};
+
+/// Immutable after load().
 class Settings {
  public:
-  /// \returns invalid, with one line that begins with the place: `doorbuster.yaml:7`, `DOORBUSTER_API_PORT`
-  /// or
-  /// `--port`; unavailable when the file cannot be read
-  static Result<Settings> load(std::span<const Property> table, const Sources& sources);
+  struct Sources {
+    std::string file;                                                           ///< empty: none
+    std::map<std::string, std::string> flags;                                   ///< by key
+    std::function<std::optional<std::string>(const std::string&)> environment;  ///< by variable's name
+  };
+  /// \returns invalid; the detail names file and line, variable or flag
+  static Result<Settings> load(std::string_view role, const Sources& sources);
 
-  const std::string& text(std::string_view key) const;  ///< text and path
-  std::int64_t integer(std::string_view key) const;     ///< integer and size
-  bool boolean(std::string_view key) const;
+  const std::string& text(std::string_view key) const;
+  std::int64_t integer(std::string_view key) const;
   Duration duration(std::string_view key) const;
-  const std::vector<Record>& records(std::string_view key) const;
-  /// Where the value was given; empty for a default.
-  const std::string& origin(std::string_view key) const;
+  bool boolean(std::string_view key) const;
+  const std::vector<TokenEntry>& tokens() const { return tokens_; }
 
  private:
-  using Value = std::variant<std::string, std::int64_t, bool, Duration, std::vector<Record>>;
-  struct Entry {
-    Value value;
-    std::string origin;
-  };
-  friend class Loader;
+  Result<void> read_file(std::string_view role, const std::string& path);
 
-  const Entry& entry(std::string_view key) const;
-
-  std::map<std::string, Entry, std::less<>> entries_;
+  std::map<std::string, std::string, std::less<>> values_;
+  std::vector<TokenEntry> tokens_;
 };
+
+/// `api.port` → `DOORBUSTER_API_PORT`.
+std::string environment_name(std::string_view key);
 
 }  // namespace doorbuster::config

@@ -84,11 +84,11 @@ class Files:
     def ack(self, number, user=None, sequence=None, code_number=None, decided=None, status=201):
         self.acks.append({"user": user or f"u{number}", "status": status, "sequence": sequence or number,
                           "code": checker.code_text(code(code_number or number)),
-                          "sent_at": (decided or 1000 * number) - 500, "received_at": (decided or 1000 * number) + 400})
+                          "sent_us": (decided or 1000 * number) - 500, "received_us": (decided or 1000 * number) + 400})
 
     def refuse(self, received, problem="sold-out"):
-        self.acks.append({"user": "late", "status": 410, "problem": problem, "sent_at": received - 5,
-                          "received_at": received})
+        self.acks.append({"user": "late", "status": 410, "problem": problem, "sent_us": received - 5,
+                          "received_us": received})
 
     def write(self):
         self.repo.execute("UPDATE progress SET position = ?", (self.position,))
@@ -241,10 +241,12 @@ class CheckerTest(unittest.TestCase):
         with self.assertRaises(checker.Unreadable):
             checker.check(self.folder, "sale")
 
-    def test_times_are_read_as_the_system_writes_them(self):
-        self.assertEqual(checker.micros("1970-01-01T00:00:00.000001Z"), 1)
-        self.assertEqual(checker.micros("2026-11-25T09:00:00.5Z"), 1795597200500000)
-        self.assertEqual(checker.micros("2024-02-29T23:59:59Z"), 1709251199000000)
+    def test_5_a_refusal_without_a_reason_tells_nothing_of_an_ended_campaign(self):
+        files = self.files(5, 4)
+        files.refuse(2000, None)
+        self.assert_broken(files, 5)
+        files.log.execute("UPDATE campaign_change SET ends_at = 1500")
+        self.assert_broken(files, 0)  # the alteration itself is seen; sold-out is not judged any more
 
     def test_codes_are_crockford_base32(self):
         self.assertEqual(checker.code_text(bytes(10)), "0" * 16)

@@ -215,7 +215,7 @@ class Acks:
         self.all = []
 
     def add(self, user, sent, reply):
-        ack = {"user": user, "status": None, "sent_at": sent, "received_at": now_us()}
+        ack = {"user": user, "status": None, "sent_us": sent, "received_us": now_us()}
         if reply is not None:
             ack["status"] = reply.status
             if reply.status in (200, 201):

@@ -128,6 +128,18 @@ TEST(IssueBody, TheShortWayNeverDisagreesWithTheLongWay) {
   EXPECT_TRUE(detail::parse_plain_issue_body(R"({"userId":123})"));
 }
 
+TEST(JsonObject, BoundsTheNumberOfMembers) {
+  const auto object_of = [](std::size_t members) {
+    std::string text = "{";
+    for (std::size_t i = 0; i < members; ++i) text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
+    return JsonObject::parse(text + "}");
+  };
+  EXPECT_TRUE(object_of(JsonObject::kMostMembers));
+  const auto larger = object_of(JsonObject::kMostMembers + 1);
+  ASSERT_FALSE(larger);
+  EXPECT_EQ(larger.error().code, ErrorCode::invalid);
+}
+
 TEST(JsonObject, BoundsNesting) {
   const std::string deep = "{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}";
   const auto object = JsonObject::parse(deep);

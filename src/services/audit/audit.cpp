@@ -105,6 +105,7 @@ class Audit {
   void take(LogPosition position, const CampaignDefinition& definition) {
     defined_ = true;
     limit_ = definition.limit;
+    may_have_ended_ |= definition.ends_at.has_value() || definition.status == CampaignStatus::ended;
     phases_.limit_changed(limit_, index_.size());
     if (index_.size() > limit_) {
       report_.breaks(Promise::limit,
@@ -290,13 +291,20 @@ class Audit {
   void take(const Acknowledgement& ack) {
     if (is_coupon(ack)) {
       take_coupon(ack);
-    } else if (ack.status == 410 && (ack.problem.empty() || ack.problem == "sold-out") && ack.received_at) {
+    } else if (says_sold_out(ack) && ack.received_at) {
       ++report_.of(Promise::sold_out).checked;
       if (phases_.contradicts(ack.sent_at, *ack.received_at)) {
         report_.breaks(Promise::sold_out, fmt::format("{}: user {} was told at {} that it is sold out",
                                                       ack.where, ack.user, to_text(*ack.received_at)));
       }
     }
+  }
+
+  /// 410 is the end of a campaign, too: without the problem it tells nothing of a campaign that may have
+  /// ended.
+  bool says_sold_out(const Acknowledgement& ack) const {
+    if (ack.status != 410) return false;
+    return ack.problem.empty() ? !may_have_ended_ : ack.problem == "sold-out";
   }
 
   void take_coupon(const Acknowledgement& ack) {
@@ -394,6 +402,7 @@ class Audit {
   LogPosition position_ = 0;
   std::uint64_t limit_ = 0;
   bool defined_ = false;
+  bool may_have_ended_ = false;
 };
 
 }  // namespace
