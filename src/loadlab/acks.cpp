@@ -17,6 +17,7 @@ void append_line(const Ack& ack, std::string& out) {
   } else {
     fmt::format_to(at, "{}", ack.status);
   }
+  if (!ack.problem.empty()) fmt::format_to(at, R"(,"problem":"{}")", ack.problem);
   if (ack.code.empty()) {
     out += R"(,"code":null)";
   } else {
@@ -27,11 +28,11 @@ void append_line(const Ack& ack, std::string& out) {
   } else {
     fmt::format_to(at, R"(,"sequence":{})", ack.sequence);
   }
-  fmt::format_to(at, R"(,"sent_us":{},"received_us":)", ack.sent_us);
-  if (ack.received_us == 0) {
+  fmt::format_to(at, R"(,"sent_at":{},"received_at":)", ack.sent_at);
+  if (ack.received_at == 0) {
     out += "null}\n";
   } else {
-    fmt::format_to(at, "{}}}\n", ack.received_us);
+    fmt::format_to(at, "{}}}\n", ack.received_at);
   }
 }
 
@@ -74,7 +75,7 @@ void AcksFile::work() {
     text.clear();
     for (const auto& ack : block) append_line(ack, text);
     if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0) {
-      write_error_ = errno;
+      write_error_ = errno == 0 ? EIO : errno;
     }
     lock.lock();
   }
