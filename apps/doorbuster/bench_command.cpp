@@ -148,25 +148,33 @@ void add_bench_command(CLI::App& app, int& exit_code) {
   command->add_option("--duration", load.duration, "Measured time, such as 30s (or --requests)");
   command->add_option("--requests", load.requests, "Exactly so many measured requests (or --duration)");
   command->add_option("--rate", load.rate, "Open loop: requests a second; latency from the intended time");
-  command->add_option("--ramp-up", load.ramp_up, "Time over which virtual users (or the rate) grow to the full load");
+  command->add_option("--ramp-up", load.ramp_up,
+                      "Time over which virtual users (or the rate) grow to the full load");
   command->add_option("--warm-up", load.warm_up, "Time before the measured one; not counted");
   command->add_option("--campaign", load.campaign, "Id of the campaign")->capture_default_str();
   command->add_option("--connections", load.connections, "keep-alive or per-request")->capture_default_str();
-  command->add_option("--users", load.users, "unique, or repeat:K: every user asks K times")->capture_default_str();
+  command->add_option("--users", load.users, "unique, or repeat:K: every user asks K times")
+      ->capture_default_str();
   command->add_option("--first-user", load.first_user, "User ids count up from here (default: random)");
-  command->add_option("--timeout", load.timeout, "Longest wait for a connection or a reply")->capture_default_str();
-  command->add_flag("--retry", load.retry,
-                    "Asks again for the same user after 503 or 429 (after Retry-After), or when no reply came");
+  command->add_option("--timeout", load.timeout, "Longest wait for a connection or a reply")
+      ->capture_default_str();
+  command->add_flag(
+      "--retry", load.retry,
+      "Asks again for the same user after 503 or 429 (after Retry-After), or when no reply came");
   command->add_option("--token", load.token, "Sent as Authorization: Bearer");
-  command->add_option("--threshold", load.thresholds, "Such as 'p99<50ms', 'tps>=1000', 'errors<1%'; several allowed")
+  command
+      ->add_option("--threshold", load.thresholds,
+                   "Such as 'p99<50ms', 'tps>=1000', 'errors<1%'; several allowed")
       ->allow_extra_args(false);
   command->add_flag("--allow-busy-generator", texts->allow_busy_generator,
                     "A generator without room left is a warning, not an invalid run: for CPU per request");
   command->add_option("--json", texts->json, "File for the report as JSON");
   command->add_option("--html", texts->html, "File for the report as a page with charts");
-  command->add_option("--acks", texts->acks, "File for one JSON line per request sent, for `doorbuster audit`");
+  command->add_option("--acks", texts->acks,
+                      "File for one JSON line per request sent, for `doorbuster audit`");
   command->footer(
-      "Exit status: 0 good, 1 usage, 2 a threshold was missed, 3 an invariant is broken, 4 run invalid, 130 interrupted.");
+      "Exit status: 0 good, 1 usage, 2 a threshold was missed, 3 an invariant is broken, 4 run invalid, 130 "
+      "interrupted.");
   command->callback([texts, &exit_code] { exit_code = bench_main(*texts); });
 }
 

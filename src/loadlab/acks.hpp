@@ -31,13 +31,13 @@ struct Ack {
   std::int64_t sent_at = 0;      ///< since the epoch
   std::int64_t received_at = 0;  ///< 0: no reply
   CodeText code;                 ///< empty: none
-  std::string_view problem;      ///< static text: why the campaign refused ("sold-out"); empty: it did not say
-  std::uint16_t status = 0;      ///< 0: no reply
+  std::string_view problem;  ///< static text: why the campaign refused ("sold-out"); empty: it did not say
+  std::uint16_t status = 0;  ///< 0: no reply
 };
 
 /// `{"user":"17","status":201,"code":"...","sequence":1,"sent_at":1,"received_at":2}`, the names that
-/// `doorbuster audit` reads; times are microseconds since the epoch. What is absent is null, but for `problem`, which
-/// only refusals have.
+/// `doorbuster audit` reads; times are microseconds since the epoch. What is absent is null, but for
+/// `problem`, which only refusals have.
 void append_line(const Ack& ack, std::string& out);
 
 class AcksFile {

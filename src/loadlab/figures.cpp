@@ -30,37 +30,49 @@ double peak_of(const RunResult& run, double mean_rate) {
 
 double value_of(const Figures& figures, Figure figure, std::uint64_t issued) {
   switch (figure) {
-    case Figure::tps: return figures.tps;
-    case Figure::peak_tps: return figures.peak_tps;
-    case Figure::mean: return figures.mean_ms;
-    case Figure::p50: return figures.p50_ms;
-    case Figure::p90: return figures.p90_ms;
-    case Figure::p99: return figures.p99_ms;
-    case Figure::p999: return figures.p999_ms;
-    case Figure::max: return figures.max_ms;
-    case Figure::errors: return static_cast<double>(figures.errors);
+    case Figure::tps:
+      return figures.tps;
+    case Figure::peak_tps:
+      return figures.peak_tps;
+    case Figure::mean:
+      return figures.mean_ms;
+    case Figure::p50:
+      return figures.p50_ms;
+    case Figure::p90:
+      return figures.p90_ms;
+    case Figure::p99:
+      return figures.p99_ms;
+    case Figure::p999:
+      return figures.p999_ms;
+    case Figure::max:
+      return figures.max_ms;
+    case Figure::errors:
+      return static_cast<double>(figures.errors);
     case Figure::error_rate:
       return figures.executed == 0
                  ? 100.0
                  : 100.0 * static_cast<double>(figures.errors) / static_cast<double>(figures.executed);
-    case Figure::issued: return static_cast<double>(issued);
+    case Figure::issued:
+      return static_cast<double>(issued);
   }
   return 0;
 }
 
-void judge_validity(const Options& options, const RunResult& run, bool busy_generator_allowed, Figures& figures) {
+void judge_validity(const Options& options, const RunResult& run, bool busy_generator_allowed,
+                    Figures& figures) {
   const auto& tally = run.tally;
   if (!run.never_connected.empty()) {
     figures.invalid = fmt::format("the target never answered: {}", run.never_connected);
   } else if (tally.replies == 0 && !run.interrupted) {
     figures.invalid = "the target never answered: not one reply came";
   } else if (tally.unequal_starts != 0) {
-    figures.invalid = fmt::format("{} of {} virtual users had no connection at the start", tally.unequal_starts,
-                                  options.vusers);
+    figures.invalid = fmt::format("{} of {} virtual users had no connection at the start",
+                                  tally.unequal_starts, options.vusers);
   }
   if (run.busiest_thread > kBusyGenerator) {
     const auto text = fmt::format(
-        "the generator used {:.0f} % of its core: rate and latency are its own, not the target's (more --threads, "
+        "the generator used {:.0f} % of its core: rate and latency are its own, not the target's (more "
+        "--threads, "
         "or a --rate)",
         100 * run.busiest_thread);
     const bool judged = options.duration && *options.duration >= kShortestToJudge && !busy_generator_allowed;
@@ -71,9 +83,10 @@ void judge_validity(const Options& options, const RunResult& run, bool busy_gene
     }
   }
   if (tally.late_sends != 0) {
-    figures.warnings.push_back(fmt::format("{} requests were sent more than {} ms after their time; their latency "
-                                           "counts from the intended time all the same",
-                                           tally.late_sends, kLateAfter / std::chrono::milliseconds(1)));
+    figures.warnings.push_back(
+        fmt::format("{} requests were sent more than {} ms after their time; their latency "
+                    "counts from the intended time all the same",
+                    tally.late_sends, kLateAfter / std::chrono::milliseconds(1)));
   }
   if (tally.missed_sends != 0) {
     figures.warnings.push_back(fmt::format(

@@ -3,7 +3,8 @@
 //
 // nGrinder's five, by its definitions:
 //  Executed Tests  measured tests that ended: successes + errors
-//  Errors          tests without an answer of the campaign: no reply, a reply that is no HTTP, or a status such
+//  Errors          tests without an answer of the campaign: no reply, a reply that is no HTTP, or a status
+//  such
 //                  as 503, 429, 404. A refusal (sold out, ended, ...) is an answer.
 //  TPS             successes within the measured time, divided by its length
 //  Peak TPS        the most successes in one of the whole seconds that the measured time consists of, counted
@@ -53,14 +54,20 @@ struct Figures {
 /// A generator thread that used more of its core than this had no room left.
 inline constexpr double kBusyGenerator = 0.9;
 
-/// When a run is invalid: no reply came at all; not every virtual user could be connected before the start; or
-/// the generator was the bottleneck. The last is judged only where a rate is the result: with --duration of at
-/// least two seconds, and not when `busy_generator_allowed` says that only CPU per request matters. Everywhere
-/// else it is a warning.
+/// When a run is invalid: no reply came at all; not every virtual user could be connected before the start;
+/// or the generator was the bottleneck. The last is judged only where a rate is the result: with --duration
+/// of at least two seconds, and not when `busy_generator_allowed` says that only CPU per request matters.
+/// Everywhere else it is a warning.
 Figures make_figures(const Options& options, const RunResult& run, bool busy_generator_allowed);
 
-enum ExitStatus : int { kGood = 0, kUsage = 1, kThresholdMissed = 2, kInvariantBroken = 3, kRunInvalid = 4,
-                        kInterrupted = 130 };
+enum ExitStatus : int {
+  kGood = 0,
+  kUsage = 1,
+  kThresholdMissed = 2,
+  kInvariantBroken = 3,
+  kRunInvalid = 4,
+  kInterrupted = 130
+};
 
 /// A broken invariant outweighs everything; then an interruption, an invalid run, a missed threshold.
 int exit_status(const Figures& figures, const Verdict& verdict, bool interrupted);

@@ -23,10 +23,11 @@ Result<void> allow_files(const Options& options) {
   const rlim_t wanted = options.vusers + kOtherFiles;
   if (limit.rlim_cur >= wanted) return {};
   if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted) {
-    return make_error(ErrorCode::invalid,
-                      fmt::format("{} virtual users need {} open files, and {} are allowed here: raise `ulimit -n`",
-                                  options.vusers, wanted, limit.rlim_max),
-                      "--vusers");
+    return make_error(
+        ErrorCode::invalid,
+        fmt::format("{} virtual users need {} open files, and {} are allowed here: raise `ulimit -n`",
+                    options.vusers, wanted, limit.rlim_max),
+        "--vusers");
   }
   limit.rlim_cur = wanted;
   setrlimit(RLIMIT_NOFILE, &limit);
@@ -100,7 +101,8 @@ Result<RunResult> run_load(const Options& options, const RunHooks& hooks) {
   }
 
   RunResult result;
-  on_threads(generators, [](LoadThread& generator) { generator.connect(); }, [] {});
+  on_threads(
+      generators, [](LoadThread& generator) { generator.connect(); }, [] {});
   std::size_t connected = 0;
   for (const auto& generator : generators) {
     connected += generator->connected();
@@ -119,18 +121,19 @@ Result<RunResult> run_load(const Options& options, const RunHooks& hooks) {
   result.started_at = epoch_now + options.warm_up;
   if (connected != 0 && !result.interrupted) {
     const auto cpu_before = process_cpu();
-    on_threads(generators, [](LoadThread& generator) { generator.run(); },
-               [&] {
-                 if (!hooks.progress) return;
-                 LiveCounts counts;
-                 counts.elapsed = now() - shared.start;
-                 for (const auto& generator : generators) {
-                   counts.successes += generator->live.successes.load(std::memory_order_relaxed);
-                   counts.issued += generator->live.issued.load(std::memory_order_relaxed);
-                   counts.errors += generator->live.errors.load(std::memory_order_relaxed);
-                 }
-                 hooks.progress(counts);
-               });
+    on_threads(
+        generators, [](LoadThread& generator) { generator.run(); },
+        [&] {
+          if (!hooks.progress) return;
+          LiveCounts counts;
+          counts.elapsed = now() - shared.start;
+          for (const auto& generator : generators) {
+            counts.successes += generator->live.successes.load(std::memory_order_relaxed);
+            counts.issued += generator->live.issued.load(std::memory_order_relaxed);
+            counts.errors += generator->live.errors.load(std::memory_order_relaxed);
+          }
+          hooks.progress(counts);
+        });
     result.cpu = process_cpu() - cpu_before;
   }
   const auto wall = std::max(now() - shared.start, Duration(1));

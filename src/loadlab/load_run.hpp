@@ -41,8 +41,8 @@ struct RunHooks {
   std::function<void(const LiveCounts&)> progress;
 };
 
-/// Runs the load on threads of its own and returns when it is over. Raises the soft limit of open files to what
-/// is needed. \returns invalid (name not found, too few files allowed), with the flag at fault
+/// Runs the load on threads of its own and returns when it is over. Raises the soft limit of open files to
+/// what is needed. \returns invalid (name not found, too few files allowed), with the flag at fault
 Result<RunResult> run_load(const Options& options, const RunHooks& hooks);
 
 }  // namespace doorbuster::loadlab

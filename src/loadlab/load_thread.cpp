@@ -8,7 +8,8 @@ namespace doorbuster::loadlab {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(5);
-/// Connections being made at once: more would overrun the listen queue of a server, and lost SYNs wait a second.
+/// Connections being made at once: more would overrun the listen queue of a server, and lost SYNs wait a
+/// second.
 constexpr std::size_t kMostConnecting = 64;
 constexpr Duration kGrace = std::chrono::seconds(1);
 
@@ -213,13 +214,16 @@ void LoadThread::tick() {
 void LoadThread::expired(VirtualUser& vuser, Moment at) {
   expiry_[vuser.number] = Moment::max();
   switch (vuser.state) {
-    case State::pausing: return next(vuser, at);
+    case State::pausing:
+      return next(vuser, at);
     case State::connecting:
       if (!started_) return barrier_result(vuser, "no connection within the time-out");
       return failed(vuser, ErrorKind::connect_timeout);
-    case State::waiting: return failed(vuser, ErrorKind::timeout);
+    case State::waiting:
+      return failed(vuser, ErrorKind::timeout);
     case State::idle:
-    case State::finished: break;
+    case State::finished:
+      break;
   }
 }
 

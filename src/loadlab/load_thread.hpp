@@ -14,7 +14,8 @@
 //
 // Invariants
 //  1. Every request whose bytes went out ends in exactly one ack and one call of Tally::reply or ::failure.
-//  2. With a fixed number of requests, exactly that many measured tests end: an attempt that could not connect
+//  2. With a fixed number of requests, exactly that many measured tests end: an attempt that could not
+//  connect
 //     is one of them.
 //  3. remaining_ is the number of virtual users that are not `finished`; run() returns when it is 0.
 
@@ -60,7 +61,8 @@ class LoadThread {
  public:
   LoadThread(Shared& shared, std::uint32_t index);
 
-  /// Connects all virtual users (per request: tries each target once) and returns when each attempt has ended.
+  /// Connects all virtual users (per request: tries each target once) and returns when each attempt has
+  /// ended.
   void connect();
   /// Sends from Shared::start until the load is over and the last reply is in.
   void run();
@@ -105,9 +107,9 @@ class LoadThread {
     std::size_t target;
     State state = State::idle;
     bool connected = false;
-    bool asks_again = false;        ///< the next request is for the same user
-    bool sent_anything = false;     ///< bytes of the present request went out
-    std::uint32_t generation = 0;   ///< of the connection: handlers of an older one do nothing
+    bool asks_again = false;       ///< the next request is for the same user
+    bool sent_anything = false;    ///< bytes of the present request went out
+    std::uint32_t generation = 0;  ///< of the connection: handlers of an older one do nothing
     std::uint64_t user = 0;
     Moment meant;  ///< latency counts from here
     Moment sent;

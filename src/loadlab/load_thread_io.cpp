@@ -25,11 +25,16 @@ ErrorKind connect_kind(const boost::system::error_code& error) {
 
 std::string_view problem_text(Outcome outcome) {
   switch (outcome) {
-    case Outcome::sold_out: return "sold-out";
-    case Outcome::not_started: return "not-started";
-    case Outcome::ended: return "ended";
-    case Outcome::paused: return "paused";
-    default: return {};
+    case Outcome::sold_out:
+      return "sold-out";
+    case Outcome::not_started:
+      return "not-started";
+    case Outcome::ended:
+      return "ended";
+    case Outcome::paused:
+      return "paused";
+    default:
+      return {};
   }
 }
 
@@ -124,7 +129,8 @@ void LoadThread::read(VirtualUser& vuser) {
 
 void LoadThread::received(VirtualUser& vuser, const ErrorCodeOfAsio& error, std::size_t size) {
   if (error) {
-    if (error == asio::error::eof && !vuser.parser.untouched() && vuser.parser.put_end()) return replied(vuser);
+    if (error == asio::error::eof && !vuser.parser.untouched() && vuser.parser.put_end())
+      return replied(vuser);
     return failed(vuser, error == asio::error::eof ? ErrorKind::closed : ErrorKind::reset);
   }
   const auto taken = vuser.parser.put({vuser.input.data(), size});
@@ -142,8 +148,7 @@ void LoadThread::replied(VirtualUser& vuser) {
   tally_.reply(shared_.window, vuser.meant, at, facts);
   note(vuser, at, status, &facts);
   Duration wait = Duration::zero();
-  if (shared_.options.retry &&
-      (facts.outcome == Outcome::unavailable || facts.outcome == Outcome::limited)) {
+  if (shared_.options.retry && (facts.outcome == Outcome::unavailable || facts.outcome == Outcome::limited)) {
     vuser.asks_again = true;
     wait = std::chrono::seconds(retry_after_seconds(vuser.parser.header("Retry-After")).value_or(1));
   }

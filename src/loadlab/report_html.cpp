@@ -33,11 +33,20 @@ std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -53,7 +62,8 @@ std::string row(std::string_view name, const std::string& value) {
 
 /// The whole seconds of the measured time: a last one that was cut off would look like a breakdown.
 std::size_t whole_seconds(const RunResult& run) {
-  const auto length = static_cast<std::size_t>((run.window.until - run.window.from) / std::chrono::seconds(1));
+  const auto length =
+      static_cast<std::size_t>((run.window.until - run.window.from) / std::chrono::seconds(1));
   return std::min(length, run.tally.seconds.size());
 }
 
@@ -143,12 +153,13 @@ std::string tables(const Report& report) {
                       std::to_string(run.tally.errors[i]));
     }
   }
-  std::string rest = row("p50 / p90", fmt::format("{:.2f} / {:.2f} ms", figures.p50_ms, figures.p90_ms)) +
-                     row("p99 / p99.9", fmt::format("{:.2f} / {:.2f} ms", figures.p99_ms, figures.p999_ms)) +
-                     row("max", fmt::format("{:.2f} ms", figures.max_ms)) +
-                     row("order inversions", std::to_string(verdict.order_inversions)) +
-                     row("generator CPU per request", fmt::format("{:.2f} us", figures.generator_cpu_us_per_request)) +
-                     row("busiest generator thread", fmt::format("{:.0f} %", 100 * figures.generator_core_share));
+  std::string rest =
+      row("p50 / p90", fmt::format("{:.2f} / {:.2f} ms", figures.p50_ms, figures.p90_ms)) +
+      row("p99 / p99.9", fmt::format("{:.2f} / {:.2f} ms", figures.p99_ms, figures.p999_ms)) +
+      row("max", fmt::format("{:.2f} ms", figures.max_ms)) +
+      row("order inversions", std::to_string(verdict.order_inversions)) +
+      row("generator CPU per request", fmt::format("{:.2f} us", figures.generator_cpu_us_per_request)) +
+      row("busiest generator thread", fmt::format("{:.0f} %", 100 * figures.generator_core_share));
   for (const auto& threshold : figures.thresholds) {
     rest += fmt::format("<tr><th>{}</th><td class=\"{}\">{} ({:.2f})</td></tr>", escaped(threshold.text),
                         threshold.met ? "good" : "bad", threshold.met ? "met" : "missed", threshold.value);
@@ -181,21 +192,25 @@ std::string html_report(const Report& report) {
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
       "<meta name=\"color-scheme\" content=\"light dark\"><title>Load test</title><style>";
   out += kStyle;
-  fmt::format_to(std::back_inserter(out),
-                 "</style></head><body><main><h1>Load test of campaign {}</h1><p class=\"soft\">{} virtual users, {}, {} "
-                 "&middot; {} &middot; {:.1f} s measured</p>{}",
-                 escaped(options.campaign), options.vusers,
-                 options.rate > 0 ? fmt::format("open loop at {:.0f}/s", options.rate) : std::string("closed loop"),
-                 escaped(targets), to_text(run.started_at), figures.duration_s, notices(report));
+  fmt::format_to(
+      std::back_inserter(out),
+      "</style></head><body><main><h1>Load test of campaign {}</h1><p class=\"soft\">{} virtual users, {}, "
+      "{} "
+      "&middot; {} &middot; {:.1f} s measured</p>{}",
+      escaped(options.campaign), options.vusers,
+      options.rate > 0 ? fmt::format("open loop at {:.0f}/s", options.rate) : std::string("closed loop"),
+      escaped(targets), doorbuster::to_text(run.started_at), figures.duration_s, notices(report));
   out += "<div class=\"tiles\">" + tile("TPS", fmt::format("{:.0f}", figures.tps)) +
          tile("Peak TPS (one second)", fmt::format("{:.0f}", figures.peak_tps)) +
          tile("Mean Test Time", fmt::format("{:.2f} ms", figures.mean_ms)) +
-         tile("Executed Tests", std::to_string(figures.executed)) + tile("Errors", std::to_string(figures.errors)) +
-         "</div>";
+         tile("Executed Tests", std::to_string(figures.executed)) +
+         tile("Errors", std::to_string(figures.errors)) + "</div>";
   out += charts(report) + tables(report);
   out +=
-      "<p class=\"soft\">Mean Test Time is over successes. Percentiles include timeouts at the time waited. An order "
-      "inversion is a pair of coupons where one was answered before the other was asked for, and has the higher "
+      "<p class=\"soft\">Mean Test Time is over successes. Percentiles include timeouts at the time waited. "
+      "An order "
+      "inversion is a pair of coupons where one was answered before the other was asked for, and has the "
+      "higher "
       "number.</p></main></body></html>\n";
   return out;
 }

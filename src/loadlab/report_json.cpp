@@ -63,7 +63,7 @@ std::string json_report(const Report& report) {
   out["order_inversions"] = verdict.order_inversions;
 
   out["generator_core_share"] = rounded(figures.generator_core_share);
-  out["started_at"] = to_text(run.started_at);
+  out["started_at"] = doorbuster::to_text(run.started_at);
   out["campaign"] = options.campaign;
   out["rate"] = options.rate;
   out["requests_sent"] = tally.requests_sent;

@@ -52,7 +52,9 @@ std::string line_chart(const std::vector<Series>& all, const ChartAxes& axes) {
   if (most_x <= 0) most_x = 1;
   const auto y_steps = round_steps(most_y, 4);
   const auto x_of = [&](double x) { return kLeft + (kWidth - kLeft - kRight) * x / most_x; };
-  const auto y_of = [&](double y) { return kHeight - kBottom - (kHeight - kTop - kBottom) * y / y_steps.back(); };
+  const auto y_of = [&](double y) {
+    return kHeight - kBottom - (kHeight - kTop - kBottom) * y / y_steps.back();
+  };
 
   std::string out = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\">", kWidth, kHeight);
   auto at = std::back_inserter(out);
@@ -68,15 +70,20 @@ std::string line_chart(const std::vector<Series>& all, const ChartAxes& axes) {
   }
   for (const auto& [x, text] : labels) {
     if (x > most_x * (1 + 1e-9)) continue;
-    fmt::format_to(at, "<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x_of(x), kHeight - 16, text);
+    fmt::format_to(at, "<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x_of(x), kHeight - 16,
+                   text);
   }
-  fmt::format_to(at, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", kWidth - kRight, kHeight - 2, axes.x_title);
+  fmt::format_to(at, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", kWidth - kRight, kHeight - 2,
+                 axes.x_title);
   fmt::format_to(at, "<text x=\"{}\" y=\"11\" text-anchor=\"end\">{}</text>", kLeft - 8, axes.y_title);
   for (const auto& series : all) {
     if (series.points.empty()) continue;
-    fmt::format_to(at, "<polyline fill=\"none\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke=\"var({})\" points=\"",
-                   series.colour);
-    for (const auto& point : series.points) fmt::format_to(at, "{:.1f},{:.1f} ", x_of(point.x), y_of(point.y));
+    fmt::format_to(
+        at,
+        "<polyline fill=\"none\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke=\"var({})\" points=\"",
+        series.colour);
+    for (const auto& point : series.points)
+      fmt::format_to(at, "{:.1f},{:.1f} ", x_of(point.x), y_of(point.y));
     out += "\"/>";
   }
   return out + "</svg>";

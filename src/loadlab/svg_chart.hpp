@@ -1,5 +1,6 @@
 #pragma once
-// A line chart as inline SVG. Colours are names of CSS variables, so that the page decides about light and dark.
+// A line chart as inline SVG. Colours are names of CSS variables, so that the page decides about light and
+// dark.
 
 #include <string>
 #include <utility>

@@ -97,7 +97,8 @@ void judge_sequences(const std::vector<Sighting>& all, Verdict& verdict) {
     if (a.sequence == 0 || a.sequence != b.sequence || a.code == b.code) continue;
     if (!counted) ++verdict.sequences_used_twice;
     counted = true;
-    example(verdict, fmt::format("number {} was given to {} and {}", a.sequence, a.code.view(), b.code.view()));
+    example(verdict,
+            fmt::format("number {} was given to {} and {}", a.sequence, a.code.view(), b.code.view()));
   }
 }
 
@@ -116,11 +117,12 @@ std::uint64_t count_order_inversions(const std::vector<Sighting>& sightings) {
   std::sort(by_sending.begin(), by_sending.end(), [](auto* a, auto* b) { return a->sent < b->sent; });
   std::sort(by_reply.begin(), by_reply.end(), [](auto* a, auto* b) { return a->received < b->received; });
 
-  // A Fenwick tree over the ranks of the numbers counts, for each request in the order of sending, how many of
-  // those that had been answered by then have a higher number.
+  // A Fenwick tree over the ranks of the numbers counts, for each request in the order of sending, how many
+  // of those that had been answered by then have a higher number.
   std::vector<std::uint64_t> tree(numbers.size() + 1);
   const auto not_above = [&](std::uint64_t number) {
-    return static_cast<std::size_t>(std::upper_bound(numbers.begin(), numbers.end(), number) - numbers.begin());
+    return static_cast<std::size_t>(std::upper_bound(numbers.begin(), numbers.end(), number) -
+                                    numbers.begin());
   };
   std::uint64_t inversions = 0;
   std::size_t answered = 0;
@@ -153,7 +155,8 @@ Verdict judge(Tally& tally, const Window& window) {
   verdict.order_inversions = count_order_inversions(tally.sightings);
   verdict.wrong_users = tally.wrong_users;
   if (verdict.wrong_users != 0) {
-    example(verdict, fmt::format("{} coupons named another user than the one who asked", verdict.wrong_users));
+    example(verdict,
+            fmt::format("{} coupons named another user than the one who asked", verdict.wrong_users));
   }
   return verdict;
 }

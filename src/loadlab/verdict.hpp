@@ -10,17 +10,17 @@
 namespace doorbuster::loadlab {
 
 struct Verdict {
-  std::uint64_t issued = 0;    ///< measured: distinct (user, code), seen first with 201 or 200
-  std::uint64_t already = 0;   ///< measured: all further sightings
+  std::uint64_t issued = 0;   ///< measured: distinct (user, code), seen first with 201 or 200
+  std::uint64_t already = 0;  ///< measured: all further sightings
   std::uint64_t users_with_two_codes = 0;
   std::uint64_t codes_with_two_users = 0;
   std::uint64_t sequences_used_twice = 0;  ///< by different coupons
   std::uint64_t wrong_users = 0;           ///< replies with a coupon of another user
   std::uint64_t above_limit = 0;           ///< replies with a number over the campaign's limit
   /// How far the numbers are from the order of arrival, as a client can prove it: the number of pairs of
-  /// requests where one was answered (201) before the other was sent (and answered 201), and yet got the higher
-  /// number. Requests whose times overlap prove nothing, and neither does a 200, whose number was given to an
-  /// earlier request.
+  /// requests where one was answered (201) before the other was sent (and answered 201), and yet got the
+  /// higher number. Requests whose times overlap prove nothing, and neither does a 200, whose number was
+  /// given to an earlier request.
   std::uint64_t order_inversions = 0;
   std::vector<std::string> examples;  ///< of broken invariants: at most a few lines to begin a search with
 
