@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <functional>
 #include <memory>
@@ -107,10 +108,16 @@ class ScriptedServer {
     const auto user = connection->seen.substr(at, connection->seen.find('}') - at);
     connection->seen.clear();
     const auto number = ++requests_;
-    if (number == 1) {
-      accept_waiting();
+    if (number != 1) return reply(connection, user, number);
+    accept_waiting();
+    // An accept that has already succeeded is counted by a handler that waits its turn.
+    boost::asio::post(context_, [this, connection, user, number] {
       connections_at_first_request_ = connections_.load();
-    }
+      reply(connection, user, number);
+    });
+  }
+
+  void reply(const std::shared_ptr<Connection>& connection, const std::string& user, std::uint64_t number) {
     users_.insert(user);
     auto scripted = script_(user, number);
     connection->reply = std::move(scripted.bytes);
