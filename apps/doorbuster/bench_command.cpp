@@ -1,181 +1,206 @@
-#include "apps/doorbuster/bench_command.hpp"
+#include "bench_command.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <CLI/CLI.hpp>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
-#include "loadlab/campaign_limit.hpp"
+#include "loadlab/acks.hpp"
+#include "loadlab/options.hpp"
 #include "loadlab/report.hpp"
+#include "loadlab/run.hpp"
 
 namespace doorbuster {
 namespace {
 
-using namespace loadlab;
+constexpr int kUsage = 1;
+constexpr int kInvalidRun = 4;
 
-struct BenchTexts {
-  OptionTexts load;
-  std::string json;
-  std::string html;
-  std::string acks;
-  bool allow_busy_generator = false;
+struct BenchFlags {
+  loadlab::OptionTexts load;
+  std::string json_file;
+  std::string html_file;
+  std::string acks_file;
 };
 
-std::atomic<int> g_interrupts{0};  // counted by the signal handler
+std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
-/// While it lives, Ctrl-C and SIGTERM are counted instead of ending the program.
-class CountInterrupts {
- public:
-  CountInterrupts() {
-    g_interrupts = 0;
-    struct sigaction action {};
-    action.sa_handler = [](int) { g_interrupts.fetch_add(1, std::memory_order_relaxed); };
-    sigaction(SIGINT, &action, &old_interrupt_);
-    sigaction(SIGTERM, &action, &old_terminate_);
-  }
-  ~CountInterrupts() {
-    sigaction(SIGINT, &old_interrupt_, nullptr);
-    sigaction(SIGTERM, &old_terminate_, nullptr);
-  }
-  CountInterrupts(const CountInterrupts&) = delete;
-  CountInterrupts& operator=(const CountInterrupts&) = delete;
-
- private:
-  struct sigaction old_interrupt_ {};
-  struct sigaction old_terminate_ {};
-};
-
-int complain(const std::string& detail) {
-  std::fprintf(stderr, "doorbuster bench: %s\n", detail.c_str());
-  return kUsage;
+extern "C" void count_interrupt(int) {
+  interrupts.fetch_add(1);
 }
 
-/// Opened before the run, so that a bad path does not cost a run.
+/// Counts Ctrl-C and SIGTERM as long as it lives.
+class InterruptCounter {
+ public:
+  InterruptCounter() {
+    struct sigaction action {};
+    action.sa_handler = count_interrupt;
+    sigaction(SIGINT, &action, &before_int_);
+    sigaction(SIGTERM, &action, &before_term_);
+  }
+  ~InterruptCounter() {
+    sigaction(SIGINT, &before_int_, nullptr);
+    sigaction(SIGTERM, &before_term_, nullptr);
+  }
+  InterruptCounter(const InterruptCounter&) = delete;
+  InterruptCounter& operator=(const InterruptCounter&) = delete;
+
+ private:
+  struct sigaction before_int_ {};
+  struct sigaction before_term_ {};
+};
+
+void complain(std::string_view text) {
+  fmt::print(stderr, "doorbuster bench: {}\n", text);
+}
+
+/// Opened before the run: a path that cannot be written is better known before five minutes of load.
 class OutputFile {
  public:
-  explicit OutputFile(const std::string& path)
-      : path_(path), file_(path.empty() ? nullptr : std::fopen(path.c_str(), "we")) {}
+  OutputFile() = default;
   ~OutputFile() {
     if (file_ != nullptr) std::fclose(file_);
   }
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
-  bool wanted() const { return !path_.empty(); }
-  bool usable() const { return !wanted() || file_ != nullptr; }
-  const std::string& path() const { return path_; }
+  bool open(const std::string& path) {
+    path_ = path;
+    if (path.empty()) return true;
+    file_ = std::fopen(path.c_str(), "we");
+    if (file_ == nullptr) complain(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+    return file_ != nullptr;
+  }
+  bool wanted() const { return file_ != nullptr; }
   bool write(const std::string& text) {
     const bool written = std::fwrite(text.data(), 1, text.size(), file_) == text.size();
-    const bool closed = std::fclose(file_) == 0;
-    file_ = nullptr;
+    const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
+    if (!written || !closed) complain(fmt::format("{} is not complete: {}", path_, std::strerror(errno)));
     return written && closed;
   }
 
  private:
   std::string path_;
-  std::FILE* file_;
+  std::FILE* file_ = nullptr;
 };
 
-std::function<void(const LiveCounts&)> progress_on_terminal(const Options& options) {
-  if (isatty(STDERR_FILENO) == 0) return nullptr;
-  return [&options, before = LiveCounts()](const LiveCounts& counts) mutable {
-    std::fprintf(stderr, "\r\033[K%s", progress_line(options, counts, before).c_str());
+class Progress {
+ public:
+  Progress() : terminal_(isatty(STDERR_FILENO) != 0) {}
+  void show(const loadlab::LiveCounts& counts) {
+    if (!terminal_) return;
+    fmt::print(stderr, "\r\x1b[K{}", loadlab::progress_line(before_, counts));
     std::fflush(stderr);
-    before = counts;
-  };
-}
-
-void clear_progress() {
-  if (isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
-}
-
-int bench_main(const BenchTexts& texts) {
-  auto options = parse_options(texts.load);
-  if (!options) return complain(options.error().detail);
-  OutputFile json(texts.json);
-  OutputFile html(texts.html);
-  for (const auto* file : {&json, &html}) {
-    if (!file->usable()) return complain("cannot write " + file->path());
+    before_ = counts;
+    shown_ = true;
   }
-  RunHooks hooks;
-  std::unique_ptr<AcksFile> acks;
-  if (!texts.acks.empty()) {
-    auto created = AcksFile::create(texts.acks);
-    if (!created) return complain(created.error().detail);
+  void clear() {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    shown_ = false;
+  }
+
+ private:
+  bool terminal_;
+  bool shown_ = false;
+  loadlab::LiveCounts before_;
+};
+
+int bench(const BenchFlags& flags) {
+  const auto options = loadlab::parse_options(flags.load);
+  if (!options) {
+    complain(options.error().detail);
+    return kUsage;
+  }
+  OutputFile json;
+  OutputFile html;
+  if (!json.open(flags.json_file) || !html.open(flags.html_file)) return kUsage;
+  std::unique_ptr<loadlab::AcksFile> acks;
+  if (!flags.acks_file.empty()) {
+    auto created = loadlab::AcksFile::create(flags.acks_file);
+    if (!created) {
+      complain(created.error().detail);
+      return kUsage;
+    }
     acks = std::move(*created);
-    hooks.acks = acks.get();
   }
-  hooks.interrupts = &g_interrupts;
-  hooks.progress = progress_on_terminal(*options);
-
-  const CountInterrupts counting;
-  const auto limit_before = ask_limit(*options);
-  auto run = run_load(*options, hooks);
-  clear_progress();
-  if (!run) return complain(run.error().detail);
-  if (acks) {
-    if (auto closed = acks->close(); !closed) return complain(closed.error().detail);
+  interrupts = 0;
+  const InterruptCounter counter;
+  Progress progress;
+  loadlab::RunHooks hooks;
+  hooks.interrupts = &interrupts;
+  hooks.acks = acks.get();
+  hooks.progress = [&progress](const loadlab::LiveCounts& counts) { progress.show(counts); };
+  auto result = loadlab::run_load(*options, hooks);
+  progress.clear();
+  if (!result) {
+    complain(result.error().detail);
+    return kUsage;
   }
-  auto verdict = judge(run->tally, run->window);
-  // It may have been raised meanwhile; a number must be below the higher of the two.
-  const auto limit_after = limit_before ? ask_limit(*options) : std::nullopt;
-  if (limit_after) check_limit(run->tally, std::max(*limit_before, *limit_after), verdict);
-
-  const auto figures = make_figures(*options, *run, texts.allow_busy_generator);
-  const Report report{*options, *run, figures, verdict};
-  std::fputs(text_report(report).c_str(), stdout);
-  bool written = true;
-  if (json.wanted()) written = json.write(json_report(report)) && written;
-  if (html.wanted()) written = html.write(html_report(report)) && written;
-  if (!written) return complain("a report could not be written completely");
-  return exit_status(figures, verdict, run->interrupted);
+  const auto report = loadlab::make_report(*options, std::move(*result));
+  bool complete = true;
+  if (acks != nullptr) {
+    if (const auto closed = acks->close(); !closed) {
+      complain(closed.error().detail);
+      complete = false;
+    }
+  }
+  if (json.wanted() && !json.write(loadlab::to_json(report))) complete = false;
+  if (html.wanted() && !html.write(loadlab::to_html(report))) complete = false;
+  if (report.requests_sent == 0 && !report.invalid.empty()) {
+    complain(report.invalid);
+  } else {
+    fmt::print("{}", loadlab::to_text(report));
+  }
+  const int status = report.exit_status();
+  return status == 0 && !complete ? kInvalidRun : status;
 }
 
 }  // namespace
 
 void add_bench_command(CLI::App& app, int& exit_code) {
-  auto texts = std::make_shared<BenchTexts>();
-  auto& load = texts->load;
-  auto* command = app.add_subcommand("bench", "Load generator: many users ask a campaign for coupons");
-  command->add_option("URL", load.urls, "Target, or several with commas: http://127.0.0.1:8080")->required();
+  auto* command = app.add_subcommand("bench", "Load generator: asks for coupons and reports how it went");
+  auto flags = std::make_shared<BenchFlags>();
+  auto& load = flags->load;
+  command
+      ->add_option("URL", load.urls,
+                   "http://host:port, several separated by commas. With a path, that path is asked")
+      ->required();
+  command->add_option("--campaign", load.campaign, "Campaign to ask for")->capture_default_str();
   command->add_option("--vusers", load.vusers, "Virtual users, exactly so many")->capture_default_str();
-  command->add_option("--threads", load.threads, "Threads of the generator")->capture_default_str();
-  command->add_option("--duration", load.duration, "Measured time, such as 30s (or --requests)");
-  command->add_option("--requests", load.requests, "Exactly so many measured requests (or --duration)");
-  command->add_option("--rate", load.rate, "Open loop: requests a second; latency from the intended time");
+  command->add_option("--duration", load.duration, "Measured time: 30s, 5m");
+  command->add_option("--requests", load.requests, "Instead: exactly so many measured requests");
+  command->add_option(
+      "--rate", load.rate,
+      "Requests a second (open loop); without it every virtual user asks as fast as it is answered");
   command->add_option("--ramp-up", load.ramp_up,
-                      "Time over which virtual users (or the rate) grow to the full load");
-  command->add_option("--warm-up", load.warm_up, "Time before the measured one; not counted");
-  command->add_option("--campaign", load.campaign, "Id of the campaign")->capture_default_str();
+                      "Time until all virtual users, or the full rate, are at work");
+  command->add_option("--warm-up", load.warm_up, "Time before the measured time; not counted");
   command->add_option("--connections", load.connections, "keep-alive or per-request")->capture_default_str();
   command->add_option("--users", load.users, "unique, or repeat:K: every user asks K times")
       ->capture_default_str();
-  command->add_option("--first-user", load.first_user, "User ids count up from here (default: random)");
-  command->add_option("--timeout", load.timeout, "Longest wait for a connection or a reply")
-      ->capture_default_str();
-  command->add_flag(
-      "--retry", load.retry,
-      "Asks again for the same user after 503 or 429 (after Retry-After), or when no reply came");
+  command->add_option("--first-user", load.first_user,
+                      "User ids count up from here; default: a random number");
+  command->add_option("--timeout", load.timeout, "Longest wait for a reply")->capture_default_str();
   command->add_option("--token", load.token, "Sent as Authorization: Bearer");
+  command->add_option("--threads", load.threads, "Threads of the generator")->capture_default_str();
+  command->add_flag("--retry", load.retry,
+                    "After 503 or 429 (when Retry-After is over) or no reply, ask again for the same user");
   command
       ->add_option("--threshold", load.thresholds,
-                   "Such as 'p99<50ms', 'tps>=1000', 'errors<1%'; several allowed")
+                   "What must hold, else exit status 2: p99<50ms, tps>=1000, errors<1%. Repeatable")
       ->allow_extra_args(false);
-  command->add_flag("--allow-busy-generator", texts->allow_busy_generator,
-                    "A generator without room left is a warning, not an invalid run: for CPU per request");
-  command->add_option("--json", texts->json, "File for the report as JSON");
-  command->add_option("--html", texts->html, "File for the report as a page with charts");
-  command->add_option("--acks", texts->acks,
-                      "File for one JSON line per request sent, for `doorbuster audit`");
-  command->footer(
-      "Exit status: 0 good, 1 usage, 2 a threshold was missed, 3 an invariant is broken, 4 run invalid, 130 "
-      "interrupted.");
-  command->callback([texts, &exit_code] { exit_code = bench_main(*texts); });
+  command->add_option("--json", flags->json_file, "Writes the figures as JSON");
+  command->add_option("--html", flags->html_file, "Writes a page with charts");
+  command->add_option("--acks", flags->acks_file, "Writes a JSON line for every request sent");
+  command->callback([flags, &exit_code] { exit_code = bench(*flags); });
 }
 
 }  // namespace doorbuster

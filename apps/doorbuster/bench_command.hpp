@@ -1,13 +1,12 @@
 #pragma once
-// `doorbuster bench`: puts a campaign under load and says how it held.
+// `doorbuster bench URL ...`: the load generator as a command.
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 
 namespace doorbuster {
 
-/// Adds the subcommand. When it was chosen, `exit_code` says how it ended: 0 good, 1 usage, 2 a threshold was
-/// missed, 3 an invariant is broken, 4 the run is invalid, 130 interrupted (the report is written all the
-/// same).
+/// Adds the subcommand. When it is chosen, parsing runs the load, prints the report and sets `exit_code`:
+/// 0 good, 1 usage, 2 threshold missed, 3 invariant broken, 4 run invalid, 130 interrupted.
 void add_bench_command(CLI::App& app, int& exit_code);
 
 }  // namespace doorbuster

@@ -15,7 +15,7 @@ class InlineString {
   InlineString() = default;
   /// \pre text.size() <= Capacity
   explicit InlineString(std::string_view text) : size_(static_cast<std::uint8_t>(text.size())) {
-    std::memcpy(data_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(data_, text.data(), text.size());
   }
   InlineString(const InlineString& other) : size_(other.size_) { std::memcpy(data_, other.data_, size_); }
   InlineString& operator=(const InlineString& other) {

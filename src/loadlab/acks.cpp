@@ -17,7 +17,6 @@ void append_line(const Ack& ack, std::string& out) {
   } else {
     fmt::format_to(at, "{}", ack.status);
   }
-  if (!ack.problem.empty()) fmt::format_to(at, R"(,"problem":"{}")", ack.problem);
   if (ack.code.empty()) {
     out += R"(,"code":null)";
   } else {
@@ -28,11 +27,11 @@ void append_line(const Ack& ack, std::string& out) {
   } else {
     fmt::format_to(at, R"(,"sequence":{})", ack.sequence);
   }
-  fmt::format_to(at, R"(,"sent_at":{},"received_at":)", ack.sent_at);
-  if (ack.received_at == 0) {
+  fmt::format_to(at, R"(,"sent_us":{},"received_us":)", ack.sent_us);
+  if (ack.received_us == 0) {
     out += "null}\n";
   } else {
-    fmt::format_to(at, "{}}}\n", ack.received_at);
+    fmt::format_to(at, "{}}}\n", ack.received_us);
   }
 }
 
@@ -75,7 +74,7 @@ void AcksFile::work() {
     text.clear();
     for (const auto& ack : block) append_line(ack, text);
     if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0) {
-      write_error_ = errno == 0 ? EIO : errno;
+      write_error_ = errno;
     }
     lock.lock();
   }

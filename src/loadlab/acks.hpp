@@ -16,7 +16,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -28,16 +27,14 @@ namespace doorbuster::loadlab {
 struct Ack {
   std::uint64_t user = 0;
   std::uint64_t sequence = 0;    ///< 0: none
-  std::int64_t sent_at = 0;      ///< since the epoch
-  std::int64_t received_at = 0;  ///< 0: no reply
+  std::int64_t sent_us = 0;      ///< since the epoch
+  std::int64_t received_us = 0;  ///< 0: no reply
   CodeText code;                 ///< empty: none
-  std::string_view problem;  ///< static text: why the campaign refused ("sold-out"); empty: it did not say
-  std::uint16_t status = 0;  ///< 0: no reply
+  std::uint16_t status = 0;      ///< 0: no reply
 };
 
-/// `{"user":"17","status":201,"code":"...","sequence":1,"sent_at":1,"received_at":2}`, the names that
-/// `doorbuster audit` reads; times are microseconds since the epoch. What is absent is null, but for
-/// `problem`, which only refusals have.
+/// `{"user":"17","status":201,"code":"...","sequence":1,"sent_us":1,"received_us":2}`; what is absent is
+/// null.
 void append_line(const Ack& ack, std::string& out);
 
 class AcksFile {

@@ -1,4 +1,5 @@
-#include <boost/json.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <cmath>
 
 #include "loadlab/report.hpp"
@@ -6,93 +7,70 @@
 namespace doorbuster::loadlab {
 namespace {
 
-/// Three decimals are more than was measured, and keep the file readable.
+namespace json = boost::json;
+
+/// Three digits behind the point are what the histogram can tell.
 double rounded(double value) {
   return std::round(value * 1000) / 1000;
 }
 
-boost::json::object counts_of(const Tally& tally) {
-  boost::json::object outcomes;
-  for (std::size_t i = 0; i < kOutcomes; ++i) outcomes[to_text(static_cast<Outcome>(i))] = tally.outcomes[i];
-  return outcomes;
-}
-
-boost::json::object errors_of(const Tally& tally) {
-  boost::json::object errors;
-  for (std::size_t i = 0; i < kErrorKinds; ++i) {
-    if (tally.errors[i] != 0) errors[to_text(static_cast<ErrorKind>(i))] = tally.errors[i];
-  }
-  return errors;
-}
-
-boost::json::object invariants_of(const Verdict& verdict) {
-  boost::json::object object;
-  object["held"] = !verdict.broken();
-  object["users_with_two_codes"] = verdict.users_with_two_codes;
-  object["codes_with_two_users"] = verdict.codes_with_two_users;
-  object["sequences_used_twice"] = verdict.sequences_used_twice;
-  object["wrong_users"] = verdict.wrong_users;
-  object["above_limit"] = verdict.above_limit;
-  boost::json::array examples;
-  for (const auto& example : verdict.examples) examples.emplace_back(example);
-  object["examples"] = std::move(examples);
-  return object;
-}
-
 }  // namespace
 
-std::string json_report(const Report& report) {
-  const auto& [options, run, figures, verdict] = report;
-  const auto& tally = run.tally;
-  boost::json::object out;
-  out["vusers"] = figures.vusers;
-  out["duration_s"] = rounded(figures.duration_s);
-  out["tps"] = rounded(figures.tps);
-  out["peak_tps"] = rounded(figures.peak_tps);
-  out["mean_ms"] = rounded(figures.mean_ms);
-  out["p50_ms"] = rounded(figures.p50_ms);
-  out["p90_ms"] = rounded(figures.p90_ms);
-  out["p99_ms"] = rounded(figures.p99_ms);
-  out["p999_ms"] = rounded(figures.p999_ms);
-  out["max_ms"] = rounded(figures.max_ms);
-  out["executed"] = figures.executed;
-  out["errors"] = figures.errors;
-  out["outcomes"] = counts_of(tally);
-  out["errors_by_kind"] = errors_of(tally);
-  out["generator_cpu_us_per_request"] = rounded(figures.generator_cpu_us_per_request);
-  out["order_inversions"] = verdict.order_inversions;
-
-  out["generator_core_share"] = rounded(figures.generator_core_share);
-  out["started_at"] = doorbuster::to_text(run.started_at);
-  out["campaign"] = options.campaign;
-  out["rate"] = options.rate;
-  out["requests_sent"] = tally.requests_sent;
-  out["warm_up_requests"] = tally.warm_up_requests;
-  out["retries"] = tally.retries;
-  out["late_sends"] = tally.late_sends;
-  out["missed_sends"] = tally.missed_sends;
-  out["invariants"] = invariants_of(verdict);
-  boost::json::array thresholds;
-  for (const auto& threshold : figures.thresholds) {
-    thresholds.push_back(
-        {{"threshold", threshold.text}, {"value", rounded(threshold.value)}, {"met", threshold.met}});
+std::string to_json(const Report& report) {
+  json::object out;
+  out["target"] = report.targets;
+  out["campaign"] = report.campaign;
+  out["load"] = report.load;
+  out["users"] = report.users;
+  out["started_at"] = report.started_at;
+  out["vusers"] = report.vusers;
+  out["threads"] = report.threads;
+  out["duration_s"] = rounded(report.duration_s);
+  out["tps"] = rounded(report.tps);
+  out["peak_tps"] = rounded(report.peak_tps);
+  out["mean_ms"] = rounded(report.mean_ms);
+  out["p50_ms"] = rounded(report.p50_ms);
+  out["p90_ms"] = rounded(report.p90_ms);
+  out["p99_ms"] = rounded(report.p99_ms);
+  out["p999_ms"] = rounded(report.p999_ms);
+  out["max_ms"] = rounded(report.max_ms);
+  out["executed"] = report.executed;
+  out["errors"] = report.errors;
+  json::object outcomes;
+  for (std::size_t i = 0; i < kOutcomes; ++i) {
+    outcomes[to_text(static_cast<Outcome>(i))] = report.outcomes[i];
+  }
+  out["outcomes"] = std::move(outcomes);
+  json::object kinds;
+  for (std::size_t i = 0; i < kErrorKinds; ++i) {
+    if (report.errors_by_kind[i] != 0) kinds[to_text(static_cast<ErrorKind>(i))] = report.errors_by_kind[i];
+  }
+  out["errors_by_kind"] = std::move(kinds);
+  out["generator_cpu_us_per_request"] = rounded(report.generator_cpu_us_per_request);
+  out["generator_busiest_thread"] = rounded(report.busiest_thread);
+  out["order_inversions"] = report.verdict.order_inversions;
+  out["broken"] =
+      json::object{{"users_with_two_codes", report.verdict.users_with_two_codes},
+                   {"codes_with_two_users", report.verdict.codes_with_two_users},
+                   {"sequences_used_twice", report.verdict.sequences_used_twice},
+                   {"wrong_users", report.verdict.wrong_users},
+                   {"examples", json::array(report.verdict.examples.begin(), report.verdict.examples.end())}};
+  out["requests_sent"] = report.requests_sent;
+  out["warm_up_requests"] = report.warm_up_requests;
+  out["retries"] = report.retries;
+  out["late_sends"] = report.late_sends;
+  out["missed_sends"] = report.missed_sends;
+  json::array thresholds;
+  for (const auto& threshold : report.thresholds) {
+    thresholds.push_back(json::object{
+        {"threshold", threshold.text}, {"value", rounded(threshold.value)}, {"met", threshold.met}});
   }
   out["thresholds"] = std::move(thresholds);
-  boost::json::array warnings;
-  for (const auto& warning : figures.warnings) warnings.emplace_back(warning);
-  out["warnings"] = std::move(warnings);
-  if (figures.invalid.empty()) {
-    out["invalid"] = nullptr;
-  } else {
-    out["invalid"] = figures.invalid;
-  }
-  out["interrupted"] = run.interrupted;
-  boost::json::array seconds;
-  for (const auto& second : tally.seconds) {
-    seconds.push_back({{"successes", second.successes}, {"errors", second.errors}});
-  }
-  out["seconds"] = std::move(seconds);
-  return boost::json::serialize(out) + "\n";
+  out["warnings"] = json::array(report.warnings.begin(), report.warnings.end());
+  out["invalid"] = report.invalid.empty() ? json::value(nullptr) : json::value(report.invalid);
+  out["interrupted"] = report.interrupted;
+  out["exit_status"] = report.exit_status();
+  return json::serialize(out) + "\n";
 }
 
 }  // namespace doorbuster::loadlab

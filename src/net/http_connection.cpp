@@ -1,12 +1,13 @@
 #include "net/http_connection.hpp"
 
-#include <fmt/format.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <utility>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <cerrno>
+#include <cstring>
 
-#include "net/http_server_impl.hpp"
+#include "proto/http/problem.hpp"
 
 namespace doorbuster::net {
 
@@ -14,331 +15,236 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kFirstReadBytes = 2048;       // a request with a browser's headers
-constexpr std::size_t kKeptWriteBytes = 16 * 1024;  // a larger buffer is given back when it is empty
-constexpr auto kLingerTime = std::chrono::seconds(2);
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-http::ParseLimits limits_of(const HttpServerOptions& options) {
-  http::ParseLimits limits;
-  limits.header_bytes = options.most_header_bytes;
-  limits.body_bytes = options.most_body_bytes;
-  return limits;
-}
-
-http::Response problem(const http::ParseFailure& failure) {
-  http::Response response;
-  response.status = failure.status;
-  response.content_type = "application/problem+json";
-  response.body = fmt::format(R"({{"type":"/problems/{}","title":"{}","status":{},"detail":"{}"}})",
-                              failure.slug, failure.title, failure.status, failure.detail);
-  return response;
-}
-
-constexpr http::ParseFailure kTimedOut = {408, "request-timeout", "The request took too long",
-                                          "the rest of the request did not arrive in time"};
+/// How long a client that still sends is listened to after the last reply, so that it is not reset.
+constexpr Duration kLingerTime = std::chrono::seconds(2);
 
 }  // namespace
 
-HttpConnection::HttpConnection(std::shared_ptr<HttpServerImpl> server, Socket socket)
-    : server_(std::move(server)), socket_(std::move(socket)), parser_(limits_of(server_->options())) {
-  server_->add(*this);
-}
+struct HttpConnection::OnRead {
+  using allocator_type = InPlaceAllocator<void, 192>;
+  std::shared_ptr<HttpConnection> self;
 
-HttpConnection::~HttpConnection() {
-  server_->remove(*this);
-}
+  allocator_type get_allocator() const noexcept { return allocator_type(self->read_memory_); }
+  void operator()(const boost::system::error_code& error, std::size_t size) {
+    auto& connection = *self;
+    connection.on_read(error, size, std::move(self));
+  }
+};
+
+HttpConnection::HttpConnection(ConnectionHost& host, StreamSocket socket)
+    : host_(&host), socket_(std::move(socket)) {}
 
 void HttpConnection::start() {
-  progress_ = server_->now();
-  in_.resize(kFirstReadBytes);
-  read();
+  set_read_deadline();
+  start_read(shared_from_this());
 }
 
-bool HttpConnection::may_read() const {
-  const auto& options = server_->options();
-  return !gone_ && !reading_ && !last_request_read_ && next_request_ - next_reply_ < options.most_pipelined &&
-         out_.size() - out_sent_ < options.most_unsent_bytes;
+void HttpConnection::refuse(const http::Response& response) {
+  refused_ = no_more_requests_ = closing_ = true;
+  http::serialize(response, false, http::Persistence::close, out());
+  host_->flush_later(shared_from_this());
 }
 
-void HttpConnection::read() {
-  if (!may_read()) return;
+void HttpConnection::start_read(std::shared_ptr<HttpConnection> self) {
   reading_ = true;
-  socket_.async_read_some(asio::buffer(in_.data() + in_used_, in_.size() - in_used_),
-                          [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
-                            self->on_read(error, bytes);
-                          });
+  socket_.async_read_some(asio::buffer(input_), OnRead{std::move(self)});
 }
 
-void HttpConnection::on_read(boost::system::error_code error, std::size_t bytes) {
+void HttpConnection::on_read(const boost::system::error_code& error, std::size_t size,
+                             std::shared_ptr<HttpConnection> self) {
   reading_ = false;
-  if (gone_ || lingering_) return;
+  if (host_ == nullptr) return;
   if (error) {
-    // The client has sent its last. It may still be waiting for replies: a half-closed connection is
-    // answered.
-    last_request_read_ = true;
-    if (error != asio::error::eof || owes_nothing()) return cut();
-    return;
+    if (error != asio::error::eof) return close();
+    return on_end_of_input();
   }
-  in_used_ += bytes;
-  progress_ = server_->now();
-  parse();
+  if (lingering_) return start_read(std::move(self));  // dropped
+  if (no_more_requests_) return;
+  if (size == sizeof input_) {
+    // There may be more. It is read here, past the small buffer, and counts as one piece with the beginning.
+    char* const scratch = host_->scratch.get();
+    std::memcpy(scratch, input_, size);
+    const auto more =
+        ::recv(socket_.native_handle(), scratch + size, ConnectionHost::kScratchBytes - size, MSG_DONTWAIT);
+    // An end or an error is met again by the next read.
+    take_input({scratch, size + static_cast<std::size_t>(more > 0 ? more : 0)});
+  } else {
+    take_input({input_, size});
+  }
+  if (host_ == nullptr || reading_ || paused_ || no_more_requests_) return;
+  start_read(std::move(self));
 }
 
-void HttpConnection::parse() {
-  while (in_parsed_ < in_used_ && !last_request_read_) {
-    if (next_request_ - next_reply_ >= server_->options().most_pipelined)
-      break;  // read() goes on after a reply
-    const auto status = parser_.parse(std::string_view(in_).substr(in_parsed_, in_used_ - in_parsed_));
-    if (status == http::RequestParser::Status::failed) return refuse(parser_.failure());
-    if (status == http::RequestParser::Status::need_more) {
-      if (!std::exchange(in_request_, true)) request_began_ = server_->now();
-      if (parser_.expects_continue() && owes_nothing() && !std::exchange(continue_sent_, true)) {
-        out_ += kContinue;
-        want_flush();
+void HttpConnection::on_end_of_input() {
+  input_ended_ = no_more_requests_ = true;
+  read_deadline_ = 0;
+  // A client may close its side and still wait for what it has asked.
+  if (lingering_ || (first_ == next_ && unsent() == 0)) close();
+}
+
+void HttpConnection::take_input(std::string_view bytes) {
+  if (!tail_.empty()) {
+    tail_ += bytes;
+    bytes = tail_;
+  }
+  const auto rest = consume(bytes);
+  if (host_ == nullptr) return;
+  keep_rest(rest);
+  set_read_deadline();
+}
+
+/// \returns what belongs to a request that is not complete, or must wait
+std::string_view HttpConnection::consume(std::string_view bytes) {
+  while (!bytes.empty() && !no_more_requests_) {
+    if (over_limits()) {
+      paused_ = true;
+      return bytes;
+    }
+    auto& parser = parser_ ? *parser_ : *host_->parser;
+    switch (parser.parse(bytes)) {
+      case http::RequestParser::Status::need_more:
+        if (!parser_) {
+          parser_ = std::move(host_->parser);
+          host_->parser = host_->take_parser();
+        }
+        if (parser.expects_continue() && !continue_offered_) {
+          wants_continue_ = true;
+          offer_continue();
+        }
+        return bytes;
+      case http::RequestParser::Status::failed: {
+        ++host_->stats.bad_requests;
+        reject(http::server_problem(parser.failure().status, parser.failure().detail));
+        parser.reset();
+        if (parser_) host_->give_parser(std::move(parser_));
+        return {};
       }
-      break;
+      case http::RequestParser::Status::complete: {
+        const auto size = parser.consumed();
+        hand_over(parser);
+        parser.reset();
+        if (host_ == nullptr) return {};
+        if (parser_) host_->give_parser(std::move(parser_));
+        wants_continue_ = continue_offered_ = false;
+        bytes.remove_prefix(size);
+        break;
+      }
     }
-    in_request_ = continue_sent_ = false;
-    ++server_->stats.requests;
-    RequestTicket ticket;
-    ticket.number = next_request_++;
-    ticket.head_only = parser_.request().method == http::Method::head;
-    if (!parser_.keep_alive() || server_->draining()) {
-      ticket.persistence = http::Persistence::close;
-      last_request_read_ = true;
-    } else if (parser_.http_1_0()) {
-      ticket.persistence = http::Persistence::keep_alive_1_0;
-    }
-    ticket.http_1_0 = parser_.http_1_0();
-    server_->handle(parser_.request(), Responder(shared_from_this(), ticket));
-    if (gone_) return;
-    in_parsed_ += parser_.consumed();
-    parser_.reset();
   }
-  if (in_parsed_ == in_used_) {
-    in_parsed_ = in_used_ = 0;
-    if (in_.size() > kFirstReadBytes) {
-      in_.resize(kFirstReadBytes);
-      in_.shrink_to_fit();
-    }
-  } else if (in_used_ == in_.size()) {
-    // Full, and its last request is not complete (or has to wait): move it to the front, grow when it fills
-    // all.
-    in_.erase(0, in_parsed_);
-    in_used_ -= in_parsed_;
-    in_parsed_ = 0;
-    in_.resize(std::max(in_used_ * 2, kFirstReadBytes));
-  }
-  read();
+  return no_more_requests_ ? std::string_view() : bytes;
 }
 
-void HttpConnection::refuse(const http::ParseFailure& failure) {
-  ++server_->stats.bad_requests;
-  RequestTicket ticket;
-  ticket.number = next_request_++;
-  ticket.persistence = http::Persistence::close;
-  last_request_read_ = true;
-  reply(ticket, problem(failure));
+void HttpConnection::hand_over(const http::RequestParser& parser) {
+  ++host_->stats.requests;
+  auto& made = new_slot();
+  made.head_only = parser.request().method == http::Method::head;
+  made.old_version = parser.http_1_0();
+  made.close = !parser.keep_alive();
+  no_more_requests_ = made.close;
+  host_->handler(parser.request(), Responder(shared_from_this(), next_ - 1));
 }
 
-void HttpConnection::reply(const RequestTicket& ticket, const http::Response& response) {
-  if (gone_) return;
-  if (ticket.number != next_reply_ || stream_) {
-    Ahead ahead;
-    ahead.ticket = ticket;
-    http::serialize(response, ticket.head_only, ticket.persistence, ahead.bytes);
-    ahead_.emplace(ticket.number, std::move(ahead));
-    return;
-  }
-  http::serialize(response, ticket.head_only, ticket.persistence, out_);
-  advance(ticket);
-  want_flush();
+/// Answers in the request's turn what could not be read as one; the last words of this connection.
+void HttpConnection::reject(const http::Response& response) {
+  new_slot().close = true;
+  no_more_requests_ = true;
+  answer(next_ - 1, response);
 }
 
-void HttpConnection::reply_stream(const RequestTicket& ticket, const http::Response& head,
-                                  std::unique_ptr<BodySource> body) {
-  if (gone_) return;
-  // A client of HTTP/1.0 knows no chunks: its body ends with the connection.
-  Ahead ahead;
-  ahead.ticket = ticket;
-  if (ticket.http_1_0) {
-    ahead.ticket.persistence = http::Persistence::close;
-    last_request_read_ = true;
-  }
-  const auto framing = ticket.http_1_0 ? http::Framing::until_close : http::Framing::chunked;
-  http::serialize_head(head, framing, ahead.ticket.persistence, ahead.bytes);
-  if (!ticket.head_only) ahead.body = std::move(body);
-  if (ticket.number != next_reply_ || stream_) {
-    ahead_.emplace(ticket.number, std::move(ahead));
-    return;
-  }
-  out_ += ahead.bytes;
-  if (ahead.body) {
-    begin_stream(ahead.ticket, std::move(ahead.body));
+void HttpConnection::keep_rest(std::string_view rest) {
+  if (rest.empty()) {
+    if (tail_.capacity() > sizeof(std::string)) host_->give_buffer(std::move(tail_));
+    tail_.clear();
+  } else if (!tail_.empty()) {
+    tail_.erase(0, tail_.size() - rest.size());
   } else {
-    advance(ahead.ticket);
-  }
-  want_flush();
-}
-
-/// The reply of `ticket` is written: those that were completed before their turn follow.
-void HttpConnection::advance(const RequestTicket& ticket) {
-  next_reply_ = ticket.number + 1;
-  while (!ahead_.empty() && ahead_.begin()->first == next_reply_) {
-    auto ready = ahead_.extract(ahead_.begin());
-    out_ += ready.mapped().bytes;
-    if (ready.mapped().body) return begin_stream(ready.mapped().ticket, std::move(ready.mapped().body));
-    ++next_reply_;
+    tail_ = host_->take_buffer();
+    tail_ = rest;
   }
 }
 
-void HttpConnection::begin_stream(const RequestTicket& ticket, std::unique_ptr<BodySource> body) {
-  next_reply_ = ticket.number;
-  stream_ = std::move(body);
-  stream_chunked_ = !ticket.http_1_0;
+void HttpConnection::offer_continue() {
+  // An interim reply has its place in the order like every other.
+  if (!wants_continue_ || first_ != next_) return;
+  wants_continue_ = false;
+  continue_offered_ = true;
+  out() += "HTTP/1.1 100 Continue\r\n\r\n";
+  if (!in_flush_list) host_->flush_later(shared_from_this());
 }
 
-/// Asks for the next piece when all before it has been written.
-void HttpConnection::pull_stream() {
-  if (!stream_ || stream_pulling_ || writing_ || out_.size() != out_sent_) return;
-  stream_pulling_ = true;
-  stream_->next([self = shared_from_this()](Result<std::optional<std::string>> piece) {
-    self->on_piece(std::move(piece));
-  });
+bool HttpConnection::over_limits() const {
+  return next_ - first_ >= host_->options.most_pipelined || unsent() >= host_->options.most_unsent_bytes;
 }
 
-void HttpConnection::on_piece(Result<std::optional<std::string>> piece) {
-  stream_pulling_ = false;
-  if (gone_) return;
-  if (!piece) return cut();  // the client must see that it has not got everything
-  if (*piece) {
-    if ((*piece)->empty()) return want_flush();
-    if (stream_chunked_) out_ += fmt::format("{:x}\r\n", (*piece)->size());
-    out_ += **piece;
-    if (stream_chunked_) out_ += "\r\n";
+void HttpConnection::resume_reading() {
+  if (!paused_ || over_limits()) return;
+  paused_ = false;
+  keep_rest(consume(tail_));
+  if (host_ == nullptr) return;
+  set_read_deadline();
+  if (!reading_ && !paused_ && !no_more_requests_) start_read(shared_from_this());
+}
+
+void HttpConnection::set_read_deadline() {
+  if (lingering_) return;
+  if (paused_ || no_more_requests_) {
+    read_deadline_ = 0;
+  } else if (parser_) {
+    // From the first byte on: bytes that trickle in do not push it away.
+    if (!request_started_) read_deadline_ = host_->tick + host_->ticks(host_->options.request_timeout);
+    request_started_ = true;
+    return;
   } else {
-    if (stream_chunked_) out_ += "0\r\n\r\n";
-    stream_ = nullptr;
-    RequestTicket ended;
-    ended.number = next_reply_;
-    advance(ended);
+    read_deadline_ = first_ == next_ ? host_->tick + host_->idle_ticks : 0;
   }
-  want_flush();
+  request_started_ = false;
 }
 
-void HttpConnection::want_flush() {
-  if (std::exchange(flush_wanted_, true)) return;
-  server_->flush_later(shared_from_this());
+bool HttpConnection::idle() const {
+  return first_ == next_ && !parser_ && tail_.empty() && out_.empty() && !lingering_ && !stream_;
 }
 
-void HttpConnection::flush() {
-  flush_wanted_ = false;
-  if (gone_ || writing_) return;
-  while (out_sent_ < out_.size()) {
-    // Directly: the socket is almost always writable, and a turn through the reactor costs more than the
-    // call.
-    const auto sent = ::send(socket_.native_handle(), out_.data() + out_sent_, out_.size() - out_sent_,
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return wait_writable();
-      return cut();
-    }
-    out_sent_ += static_cast<std::size_t>(sent);
-    progress_ = server_->now();
+bool HttpConnection::has_unread() const {
+  char byte = 0;
+  return ::recv(const_cast<StreamSocket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void HttpConnection::check_deadlines() {
+  if (host_ == nullptr) return;
+  if (write_deadline_ != 0 && host_->tick >= write_deadline_) {
+    ++host_->stats.timed_out;
+    return close();
   }
-  after_write();
-}
-
-void HttpConnection::wait_writable() {
-  writing_ = true;
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](boost::system::error_code error) {
-    self->writing_ = false;
-    if (self->gone_) return;
-    if (error) return self->cut();
-    self->flush();
-  });
-}
-
-void HttpConnection::after_write() {
-  out_.clear();
-  out_sent_ = 0;
-  if (out_.capacity() > kKeptWriteBytes) out_.shrink_to_fit();
-  if (stream_) return pull_stream();
-  if (last_request_read_ && owes_nothing()) return finish();
-  if (!reading_) {
-    parse();  // requests that had to wait for this one's reply
-  }
-}
-
-void HttpConnection::drain() {
-  if (gone_) return;
-  if (owes_nothing() && !in_request_) {
-    last_request_read_ = true;
-    finish();
-  }
-  // Otherwise the reply to what is in the air, or to the request that is arriving, says `Connection: close`.
-  if (next_reply_ != next_request_) last_request_read_ = true;
-}
-
-/// Everything is sent. Closing now would reset the connection if the client has sent more than was read, and
-/// a reset can overtake the reply: say that no more comes, then read and drop until the client closes.
-void HttpConnection::finish() {
-  if (std::exchange(lingering_, true)) return;
-  boost::system::error_code error;
-  socket_.shutdown(Socket::shutdown_send, error);
-  if (error) return cut();
-  progress_ = std::chrono::steady_clock::now();
-  if (reading_) socket_.cancel(error);
-  linger();
+  if (read_deadline_ == 0 || host_->tick < read_deadline_) return;
+  if (lingering_) return close();
+  ++host_->stats.timed_out;
+  if (!parser_) return close();
+  read_deadline_ = 0;
+  reject(http::server_problem(408, "the rest of the request did not arrive in time"));
+  host_->give_parser(std::move(parser_));
+  keep_rest({});
 }
 
 void HttpConnection::linger() {
-  in_.resize(kFirstReadBytes);
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
-    if (self->gone_) return;
-    if (error) return self->cut();
-    while (true) {
-      const auto got =
-          ::recv(self->socket_.native_handle(), self->in_.data(), self->in_.size(), MSG_DONTWAIT);
-      if (got > 0) continue;
-      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-      return self->cut();  // closed by the client, or an error
-    }
-    self->linger();
-  });
+  if (input_ended_) return close();
+  boost::system::error_code ignored;
+  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  lingering_ = true;
+  read_deadline_ = host_->tick + host_->ticks(kLingerTime);
+  if (!reading_) start_read(shared_from_this());
 }
 
-void HttpConnection::cut() {
-  if (std::exchange(gone_, true)) return;
+void HttpConnection::close() {
+  if (host_ == nullptr) return;
+  const auto self = shared_from_this();  // the host's table may be the last that holds it
+  auto& host = *std::exchange(host_, nullptr);
   boost::system::error_code ignored;
   socket_.close(ignored);
-  stream_ = nullptr;
-  ahead_.clear();
-}
-
-void HttpConnection::check_timeouts(SteadyTime now) {
-  const auto& options = server_->options();
-  if (gone_) return;
-  const auto waited = now - progress_;
-  if (lingering_) {
-    if (waited > kLingerTime) cut();
-  } else if (out_sent_ < out_.size()) {
-    if (waited > options.write_timeout) {
-      ++server_->stats.timed_out;
-      cut();
-    }
-  } else if (in_request_ && owes_nothing()) {
-    if (now - request_began_ > options.request_timeout) {
-      ++server_->stats.timed_out;
-      in_request_ = false;
-      refuse(kTimedOut);
-    }
-  } else if (owes_nothing() && waited > options.idle_timeout) {
-    ++server_->stats.timed_out;
-    cut();
-  }
+  if (parser_) host.give_parser(std::move(parser_));
+  slots_.clear();
+  // A source that is being asked right now must not be destroyed under its own feet.
+  if (stream_) host.shard.post([held = std::move(stream_)] {});
+  host.remove(*this);
 }
 
 }  // namespace doorbuster::net

@@ -1,98 +1,188 @@
 #pragma once
-// One connection of the HTTP server: reads requests, keeps the order of replies, writes them together.
+// One connection of HttpServer, and what all connections of a server share. Private to src/net.
 //
-// States: reading; paused (back-pressure: too many requests in the air, or replies not taken); finishing (the
-// last request is read, replies are still owed); lingering (all is sent, the client may still be sending);
-// gone.
+//   on_read ──▶ consume ──▶ handler(request, Responder) ...         as many as the bytes hold
+//                                 │ answer(), in any order
+//                                 ▼
+//               slots_ ──advance──▶ out_ ──end of turn: flush──▶ send ──▶ linger, or the next request
 //
-// Invariants
-//  1. Replies leave in the order of the requests: `next_reply_` is the number of the first one not yet
-//  written.
-//  2. While a stream is being written, replies behind it wait in `ahead_`.
-//  3. At most one read and one write are outstanding.
+// Invariants:
+// 1. Requests are numbered from 0; those in [first_, next_) are in the air, and slots_[n & mask] belongs to
+// n.
+//    out_ holds replies of requests before first_, and the beginning of first_'s when stream_ is set.
+// 2. Only the last request of a connection closes it: nothing is read behind one that does
+// (no_more_requests_).
+// 3. At most one read and one wait for writability are pending.
+// 4. parser_ is set exactly while a request has come in part; tail_ then holds its bytes. Reading that has
+// paused
+//    leaves whole requests in tail_.
+// 5. host_ is null from close() on, and nothing happens any more.
+//
+// One thread: the shard's.
 
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <map>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "net/http_server.hpp"
+#include "net/in_place_memory.hpp"
 #include "proto/http/request_parser.hpp"
 
 namespace doorbuster::net {
 
-class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+/// Sockets know their executor's type: a type-erased one costs a virtual call for every operation.
+using SocketExecutor = boost::asio::io_context::executor_type;
+using StreamSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, SocketExecutor>;
+
+/// What the connections of one server share.
+class ConnectionHost {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
-  using SteadyTime = std::chrono::steady_clock::time_point;
+  static constexpr std::size_t kScratchBytes = 64 * 1024;
 
-  HttpConnection(std::shared_ptr<HttpServerImpl> server, Socket socket);
-  ~HttpConnection();
+  ConnectionHost(rt::Shard& shard, const HttpServerOptions& options, HttpServer::Handler handler);
 
-  void start();
-  /// Answers what is in the air, takes nothing new, then closes.
-  void drain();
-  /// Closes at once; replies that come later are dropped.
-  void cut();
-  /// Cuts what has waited too long. Called by the server's sweep.
-  void check_timeouts(SteadyTime now);
-  /// Writes what has been answered in this turn.
-  void flush();
+  /// Calls flush() on `connection` at the end of this turn.
+  void flush_later(std::shared_ptr<HttpConnection> connection);
+  void add(std::shared_ptr<HttpConnection> connection);
+  void remove(HttpConnection& connection);
+  /// Checks the deadlines of a part of the connections.
+  void sweep();
 
-  void reply(const RequestTicket& ticket, const http::Response& response);
-  void reply_stream(const RequestTicket& ticket, const http::Response& head,
-                    std::unique_ptr<BodySource> body);
+  std::string take_buffer();
+  void give_buffer(std::string&& buffer);
+  std::unique_ptr<http::RequestParser> take_parser();
+  void give_parser(std::unique_ptr<http::RequestParser> parser);
 
-  std::size_t place = 0;  ///< in the server's list; the server's
+  /// Ticks that `duration` takes, at least one.
+  std::uint32_t ticks(Duration duration) const;
+
+  rt::Shard& shard;
+  const HttpServerOptions options;
+  HttpServer::Handler handler;
+  HttpServerStats stats;
+  std::vector<std::shared_ptr<HttpConnection>> connections;
+  /// Reads the requests that come whole, of all connections.
+  std::unique_ptr<http::RequestParser> parser;
+  const std::unique_ptr<char[]> scratch;
+  Duration tick_length;
+  std::uint32_t idle_ticks;
+  std::uint32_t tick = 1;  // time here: one tick each tick_length; nobody reads a clock for a request
+  bool draining = false;
+  UniqueFunction<void()> when_empty;
+  std::weak_ptr<ConnectionHost> self;
 
  private:
-  /// A reply that was completed before its turn.
-  struct Ahead {
-    std::string bytes;
-    std::unique_ptr<BodySource> body;
-    RequestTicket ticket;
+  void flush_all();
+
+  std::vector<std::shared_ptr<HttpConnection>> to_flush_;
+  std::vector<std::shared_ptr<HttpConnection>> flushing_;
+  std::vector<std::string> buffers_;
+  std::vector<std::unique_ptr<http::RequestParser>> parsers_;
+  std::size_t next_to_check_ = 0;
+};
+
+class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(ConnectionHost& host, StreamSocket socket);
+
+  void start();
+  /// Answers with `response`, which is the only thing this connection will ever say.
+  void refuse(const http::Response& response);
+  /// Sends what is complete; called by the host at the end of a turn.
+  void flush();
+  /// \pre the request is in the air and has not been answered
+  void answer(std::uint64_t request, const http::Response& response);
+  void answer_stream(std::uint64_t request, const http::Response& head, std::unique_ptr<BodySource> body);
+  /// Nothing is being read or answered: may be closed without loss.
+  bool idle() const;
+  /// Bytes that nobody has read yet are waiting in the socket.
+  bool has_unread() const;
+  void check_deadlines();
+  void close();
+  bool refused() const { return refused_; }
+
+  std::size_t index = 0;  // in ConnectionHost::connections
+  bool in_flush_list = false;
+
+ private:
+  struct Slot {
+    std::string text;
+    std::unique_ptr<BodySource> body;  // `text` is its head then
+    bool ready = false;
+    bool close = false;
+    bool head_only = false;
+    bool old_version = false;  // HTTP/1.0
+    bool chunked = false;
   };
+  struct Stream {
+    std::unique_ptr<BodySource> source;
+    std::optional<Result<std::optional<std::string>>> arrived;
+    bool asked = false;
+    bool chunked = true;
+    bool close = false;
+  };
+  struct OnRead;
+  struct OnWritable;
 
-  void read();
-  void on_read(boost::system::error_code error, std::size_t bytes);
-  void parse();
-  void refuse(const http::ParseFailure& failure);
-  void advance(const RequestTicket& ticket);
-  void begin_stream(const RequestTicket& ticket, std::unique_ptr<BodySource> body);
-  void pull_stream();
-  void on_piece(Result<std::optional<std::string>> piece);
-  void want_flush();
-  void wait_writable();
-  void after_write();
-  void finish();
+  void start_read(std::shared_ptr<HttpConnection> self);
+  void on_read(const boost::system::error_code& error, std::size_t size,
+               std::shared_ptr<HttpConnection> self);
+  void on_end_of_input();
+  void take_input(std::string_view bytes);
+  std::string_view consume(std::string_view bytes);
+  void hand_over(const http::RequestParser& parser);
+  void reject(const http::Response& response);
+  void keep_rest(std::string_view rest);
+  void offer_continue();
+  bool over_limits() const;
+  void resume_reading();
+  void set_read_deadline();
+
+  Slot& new_slot();
+  Slot& slot(std::uint64_t request) { return slots_[request & (slots_.size() - 1)]; }
+  std::string& out();
+  http::Persistence persistence_for(std::uint64_t request, Slot& slot);
+  void advance();
+  void take_piece();
+  void ask_for_piece();
+  bool send_some();
   void linger();
-  bool owes_nothing() const { return next_reply_ == next_request_ && !stream_ && out_.size() == out_sent_; }
-  bool may_read() const;
+  std::size_t unsent() const { return out_.size() - sent_ + held_bytes_; }
 
-  std::shared_ptr<HttpServerImpl> server_;
-  Socket socket_;
-  http::RequestParser parser_;
-  std::string in_;  // received; from in_parsed_ on not yet handed on
-  std::size_t in_used_ = 0;
-  std::size_t in_parsed_ = 0;
-  std::string out_;  // to be sent, from out_sent_ on
-  std::size_t out_sent_ = 0;
-  std::uint64_t next_request_ = 0;
-  std::uint64_t next_reply_ = 0;
-  std::map<std::uint64_t, Ahead> ahead_;
-  std::unique_ptr<BodySource> stream_;
-  bool stream_chunked_ = true;
-  bool stream_pulling_ = false;
-  SteadyTime progress_{};  // when something was last read, written or answered
-  SteadyTime request_began_{};
-  bool in_request_ = false;  // a part of a request has been received
+  ConnectionHost* host_;
+  StreamSocket socket_;
+  std::uint64_t first_ = 0;
+  std::uint64_t next_ = 0;
+  std::vector<Slot> slots_;  // a power of two
+  std::string out_;
+  std::size_t sent_ = 0;             // of out_
+  std::size_t held_bytes_ = 0;       // in slots_
+  std::uint32_t read_deadline_ = 0;  // in ticks; 0: none
+  std::uint32_t write_deadline_ = 0;
   bool reading_ = false;
-  bool writing_ = false;
-  bool flush_wanted_ = false;
-  bool last_request_read_ = false;
+  bool request_started_ = false;  // read_deadline_ is that of a request
+  bool paused_ = false;
+  bool waiting_for_space_ = false;
+  bool no_more_requests_ = false;
+  bool input_ended_ = false;
+  bool closing_ = false;  // the last reply is in out_
   bool lingering_ = false;
-  bool continue_sent_ = false;
-  bool gone_ = false;
+  bool refused_ = false;
+  bool wants_continue_ = false;
+  bool continue_offered_ = false;
+  std::unique_ptr<http::RequestParser> parser_;
+  std::string tail_;
+  std::unique_ptr<Stream> stream_;
+  InPlaceMemory<192> read_memory_;
+  // Most requests fit. Larger ones are read on through the host's scratch buffer.
+  char input_[512];
 };
 
 }  // namespace doorbuster::net

@@ -33,22 +33,13 @@ class BodySource {
 };
 
 class HttpConnection;
-class HttpServerImpl;
-
-/// A request's place on its connection, and how its reply is written.
-struct RequestTicket {
-  std::uint64_t number = 0;  ///< on its connection, from 0
-  bool head_only = false;
-  bool http_1_0 = false;
-  http::Persistence persistence = http::Persistence::keep_alive;
-};
 
 /// The right to answer one request, once. Move-only. One that is destroyed unanswered answers 500.
 /// The connection may have gone meanwhile: then the answer is dropped.
 class Responder {
  public:
   Responder() = default;
-  Responder(std::shared_ptr<HttpConnection> connection, RequestTicket ticket) noexcept;
+  Responder(std::shared_ptr<HttpConnection> connection, std::uint64_t request) noexcept;
   Responder(Responder&&) noexcept = default;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();
@@ -60,7 +51,7 @@ class Responder {
 
  private:
   std::shared_ptr<HttpConnection> connection_;
-  RequestTicket ticket_;
+  std::uint64_t request_ = 0;  // its number on its connection, from 0
 };
 
 struct HttpServerOptions {
@@ -106,7 +97,8 @@ class HttpServer {
   HttpServerStats stats() const;
 
  private:
-  std::shared_ptr<HttpServerImpl> impl_;
+  class Impl;
+  std::shared_ptr<Impl> impl_;
 };
 
 /// Whether a port can be had: with `share_port` a second program would get a share of the connections instead

@@ -155,6 +155,15 @@ TEST(Promise5, ARefusalForAnotherReasonIsNotItsBusiness) {
   EXPECT_THAT(broken(system.audit()), IsEmpty());
 }
 
+TEST(Promise5, ARefusalWithoutAReasonIsNotJudgedOfACampaignThatMayHaveEnded) {
+  FakeSystem system(5, 4);
+  system.refuse(1'000, 2'000);
+  system.acks.back().problem.clear();
+  EXPECT_THAT(broken(system.audit()), ElementsAre(Promise::sold_out));
+  std::get<CampaignChanged>(system.log.records[0].event).definition.ends_at = at(1'500);
+  EXPECT_THAT(broken(system.audit()), IsEmpty());
+}
+
 TEST(Promise6, AnEventThatTheLedgerDoesNotHave) {
   FakeSystem system(5, 3);
   system.holders.erase(system.holders.begin());

@@ -87,25 +87,10 @@ def load_acks(db, paths):
                 ack = json.loads(line)
                 db.execute("INSERT INTO ack VALUES(?,?,?,?,?,?,?,?)",
                            (f"{path}:{number}", str(ack["user"]), ack.get("status"), ack.get("problem"),
-                            ack.get("code"), ack.get("sequence"), micros(ack.get("sent_at")),
-                            micros(ack.get("received_at"))))
+                            ack.get("code"), ack.get("sequence"), ack.get("sent_us"),
+                            ack.get("received_us")))
             except (ValueError, KeyError) as wrong:
                 raise Unreadable(f"{path} line {number}: {wrong!r}") from wrong
-
-
-def micros(time):
-    """RFC 3339 in UTC with a 'Z', or microseconds since 1970."""
-    if time is None or isinstance(time, int):
-        return time
-    day, clock = time.rstrip("Z").split("T")
-    year, month, date = (int(part) for part in day.split("-"))
-    hour, minute, second = clock.split(":")
-    whole, _, fraction = second.partition(".")
-    # Days from the civil calendar, by counting from March (years then end with the leap day).
-    y, m = (year, month - 3) if month > 2 else (year - 1, month + 9)
-    days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * m + 2) // 5 + date - 1 - 719468
-    return ((days * 24 + int(hour)) * 60 + int(minute)) * 60_000_000 + int(whole) * 1_000_000 + int(
-        (fraction + "000000")[:6])
 
 
 # Checking -----------------------------------------------------------------------------------------------------------
@@ -221,9 +206,11 @@ class Checker:
                      " HAVING count(DISTINCT user) > 1", "number {} was given to {} users")
         self.rule(4, "SELECT code, count(DISTINCT user) FROM coupon GROUP BY code HAVING count(DISTINCT user) > 1",
                   "code {} was given to {} users")
-        self.rule(4, "SELECT before + 1, sequence - 1 FROM (SELECT sequence,"
-                     " lag(sequence, 1, 0) OVER (ORDER BY sequence) AS before FROM coupon)"
-                     " WHERE sequence > before + 1", "numbers {} to {} are missing")
+        # A gap is known to the ledger when a lower number was given out again after the coupon above was decided.
+        self.rule(4, "SELECT before + 1, sequence - 1 FROM (SELECT sequence, decided_at,"
+                     " lag(sequence, 1, 0) OVER (ORDER BY sequence) AS before FROM coupon) AS c"
+                     " WHERE sequence > before + 1 AND NOT EXISTS (SELECT 1 FROM coupon r WHERE r.refilled = 1"
+                     " AND r.sequence <= c.before AND r.decided_at >= c.decided_at)", "numbers {} to {} are missing")
 
     def sold_out(self):
         """Simpler than the audit: no refusal may come before the campaign was full for the first time."""
@@ -233,8 +220,12 @@ class Checker:
                                   " GROUP BY i.position HAVING count(*) >= i.most ORDER BY i.position").fetchone()
         moments = [moment for moment in (full, lowered[0] if lowered else None) if moment is not None]
         first = min(moments, default=1 << 62)
-        self.rule(5, "SELECT source, user FROM ack WHERE status = 410 AND ifnull(problem, 'sold-out') = 'sold-out'"
-                     " AND received_us < ?", "{}: user {} was told that it is sold out", first)
+        # 410 is the end of a campaign, too: without the problem it tells nothing of one that may have ended.
+        ended = self.db.execute("SELECT count(*) FROM log.campaign_change WHERE campaign = ?"
+                                " AND (ends_at IS NOT NULL OR status = 'ended')", (self.number,)).fetchone()[0]
+        self.rule(5, "SELECT source, user FROM ack WHERE status = 410 AND ifnull(problem, ?) = 'sold-out'"
+                     " AND received_us < ?", "{}: user {} was told that it is sold out",
+                  "ended" if ended else "sold-out", first)
 
     def agreement(self):
         self.rule(6, "SELECT c.sequence, c.code FROM coupon c LEFT JOIN stored s"

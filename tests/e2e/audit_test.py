@@ -118,8 +118,8 @@ class Altered(AuditTest):
 
     def test_5_sold_out_with_coupons_left(self):
         early = next(ack for ack in self.acks.all if ack["status"] == 201)
-        self.acks.all.append({"user": "early", "status": 410, "problem": "sold-out", "sent_at": early["sent_at"],
-                              "received_at": early["sent_at"] + 1})
+        self.acks.all.append({"user": "early", "status": 410, "problem": "sold-out", "sent_us": early["sent_us"],
+                              "received_us": early["sent_us"] + 1})
         self.assert_broken(5)
 
     def test_6_an_event_without_a_row(self):

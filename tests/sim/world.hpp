@@ -44,6 +44,7 @@ class World {
   struct Process;
 
   void start();
+  void run_until(Timestamp moment);
   void crash();
   void schedule_worker();
   void schedule_relay();

@@ -146,24 +146,5 @@ TEST_F(MemoryLedgerTest, OverdueEventsComeFromAllCampaignsUpToTheMaximum) {
   EXPECT_EQ(taken.size(), 6U);
 }
 
-TEST(OwnerLedger, AnswersOnItsOwnExecutorAfterTheOwnersTurn) {
-  ManualClock clock;
-  ManualExecutor owner_executor(clock);
-  ManualExecutor own_executor(clock);
-  SeededRandom random(1);
-  MemoryLedger owned(clock, random);
-  owned.finish_restore();
-  OwnerLedger ledger(owned, owner_executor, own_executor);
-  bool answered = false;
-  ledger.open(campaign("sale", 1), [&](Result<void> result) { answered = result.has_value(); });
-  EXPECT_EQ(own_executor.run_until_idle(), 0U);
-  EXPECT_EQ(owned.unload(campaign_id("sale")).error().code, ErrorCode::not_found)
-      << "not there before its turn";
-  EXPECT_EQ(owner_executor.run_until_idle(), 1U);
-  EXPECT_FALSE(answered);
-  EXPECT_EQ(own_executor.run_until_idle(), 1U);
-  EXPECT_TRUE(answered);
-}
-
 }  // namespace
 }  // namespace doorbuster::test

@@ -23,7 +23,7 @@ EventLogOptions with(const FaultVfs& vfs) {
 }
 
 bool opens_again(SqliteEventLog& log) {
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   return executor.wait_until([&] { return log.accepting(); });
 }
 
@@ -121,7 +121,7 @@ TEST(LogFailure, AFailedCheckpointClosesTheLogUntilItIsReadBack) {
   auto log = open_log(folder.log(), std::move(options));
   vfs.fail(FaultVfs::Operation::sync, 1, SQLITE_IOERR_FSYNC, "log.db");
   ASSERT_TRUE(append(*log, coupon_events(1, 100)));
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   ASSERT_TRUE(executor.wait_until([&] { return log->stats().failures > 0; }));
   vfs.heal();
   ASSERT_TRUE(opens_again(*log));

@@ -69,9 +69,11 @@ Result<void> SqliteRepository::Store::open(const std::string& path, const std::s
   auto opened = open_file(path, vfs, OpenMode::create);
   if (!opened) return opened.error();
   database = std::move(*opened);
-  // The worker checkpoints inside its commits, every 4 MB: nobody waits for those. A cache of 32 MB keeps the
-  // inner pages of the random indexes.
-  if (auto set = database.execute("PRAGMA wal_autocheckpoint=1000; PRAGMA cache_size=-32768"); !set)
+  // Two indexes are filled at random places, so nearly every row touches two pages of its own. A cache of 96
+  // MB holds their pages, and a checkpoint at 128 MB of write-ahead log copies each page once for many
+  // batches: at 400 000 rows that halves the CPU of a row. The worker checkpoints inside its commits; nobody
+  // waits for those.
+  if (auto set = database.execute("PRAGMA wal_autocheckpoint=32000; PRAGMA cache_size=-98304"); !set)
     return set;
   auto version = database.query_integer("PRAGMA user_version");
   if (!version) return version.error();
@@ -276,7 +278,7 @@ Result<void> SqliteRepository::Redeemer::open(const std::string& path, const std
   if (!opened) return opened.error();
   database = std::move(*opened);
   // The worker's commits checkpoint; this bound is for a worker that has nothing to do.
-  if (auto set = database.execute("PRAGMA wal_autocheckpoint=16384"); !set) return set;
+  if (auto set = database.execute("PRAGMA wal_autocheckpoint=64000"); !set) return set;
   return prepare_all(database, {{&coupon, "SELECT 1 FROM coupon WHERE code = ?"},
                                 {&get, "SELECT idempotency_key, redeemed_at FROM redemption WHERE code = ?"},
                                 {&insert, "INSERT INTO redemption VALUES(?,?,?)"}});

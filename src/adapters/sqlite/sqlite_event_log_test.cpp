@@ -113,7 +113,7 @@ TEST(SqliteEventLog, WritesTogetherWhatIsQueuedTogether) {
     held = true;
     while (hold) std::this_thread::yield();
   });
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   int answered = 0;
   const auto count = [&](Result<void> result) { answered += result ? 1 : 0; };
   log->append(coupon_events(1, 1), executor, count);
@@ -140,7 +140,7 @@ TEST(SqliteEventLog, RefusesWhatItsQueueCannotHold) {
     held = true;
     while (hold) std::this_thread::yield();
   });
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   std::vector<std::optional<ErrorCode>> answers;
   const auto note = [&](Result<void> result) {
     answers.push_back(result ? std::nullopt : std::optional(result.error().code));
@@ -165,7 +165,7 @@ TEST(SqliteEventLog, RefusesWhatItsQueueCannotHold) {
 TEST(SqliteEventLog, AnswersEverybodyWhenItStops) {
   TemporaryFolder folder;
   auto log = open_log(folder.log());
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   int stored = 0;
   std::optional<ErrorCode> late;
   for (std::uint64_t i = 1; i <= 20; ++i) {

@@ -25,7 +25,7 @@ class LogBed {
  private:
   void open() {
     log_ = open_log(folder_.log());
-    source_ = std::move(*SqliteEventSource::open(folder_.log(), log_->signal()));
+    source_ = *SqliteEventSource::open(folder_.log(), log_->signal());
   }
 
   TemporaryFolder folder_;
@@ -45,7 +45,7 @@ class RepositoryBed {
   }
 
  private:
-  void open() { repository_ = std::move(*SqliteRepository::open(folder_.repository())); }
+  void open() { repository_ = *SqliteRepository::open(folder_.repository()); }
 
   TemporaryFolder folder_;
   std::unique_ptr<SqliteRepository> repository_;

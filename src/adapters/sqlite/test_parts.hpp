@@ -72,9 +72,15 @@ inline CampaignDefinition definition(std::string_view id = "drop", std::uint64_t
   return definition;
 }
 
+/// Outlives every log, as executors must. One thread at a time.
+inline test::ManualExecutor& test_executor() {
+  static test::ManualExecutor executor;
+  return executor;
+}
+
 /// Appends and waits for the answer.
 inline Result<void> append(EventLog& log, std::vector<CouponIssued> events) {
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   std::optional<Result<void>> answer;
   log.append(std::move(events), executor, [&](Result<void> result) { answer = std::move(result); });
   EXPECT_TRUE(executor.wait_until([&] { return answer.has_value(); }));
@@ -82,7 +88,7 @@ inline Result<void> append(EventLog& log, std::vector<CouponIssued> events) {
 }
 
 inline Result<void> put(CampaignCatalog& catalog, CampaignDefinition definition) {
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   std::optional<Result<void>> answer;
   catalog.put(std::move(definition), executor, [&](Result<void> result) { answer = std::move(result); });
   EXPECT_TRUE(executor.wait_until([&] { return answer.has_value(); }));
@@ -90,7 +96,7 @@ inline Result<void> put(CampaignCatalog& catalog, CampaignDefinition definition)
 }
 
 inline Result<std::optional<CampaignDefinition>> get(CampaignCatalog& catalog, const CampaignId& id) {
-  test::ManualExecutor executor;
+  auto& executor = test_executor();
   std::optional<Result<std::optional<CampaignDefinition>>> answer;
   catalog.get(id, executor, [&](auto result) { answer = std::move(result); });
   EXPECT_TRUE(executor.wait_until([&] { return answer.has_value(); }));

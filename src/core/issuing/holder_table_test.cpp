@@ -30,6 +30,16 @@ void operator delete(void* at) noexcept {
 void operator delete(void* at, std::size_t) noexcept {
   operator delete(at);
 }
+// The standard library's own array forms call these; those of the sanitizers do not.
+void* operator new[](std::size_t size) {
+  return operator new(size);
+}
+void operator delete[](void* at) noexcept {
+  operator delete(at);
+}
+void operator delete[](void* at, std::size_t) noexcept {
+  operator delete(at);
+}
 
 namespace doorbuster {
 namespace {

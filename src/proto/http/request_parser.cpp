@@ -1,321 +1,261 @@
 #include "proto/http/request_parser.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <cstring>
+#include <limits>
+
+#include "base/error.hpp"
+#include "proto/http/characters.hpp"
 
 namespace doorbuster::http {
 namespace {
 
-constexpr ParseFailure kBadLine = {400, "malformed", "The request could not be read",
-                                   "the request line is not METHOD SP TARGET SP HTTP/1.1 CRLF"};
-constexpr ParseFailure kBadHeader = {400, "malformed", "The request could not be read",
-                                     "a header line is not NAME: VALUE CRLF without control characters"};
-constexpr ParseFailure kFoldedHeader = {400, "malformed", "The request could not be read",
-                                        "a header line begins with a space: folded headers are not accepted"};
-constexpr ParseFailure kBadHost = {400, "malformed", "The request could not be read",
-                                   "HTTP/1.1 needs exactly one Host header"};
-constexpr ParseFailure kTwoFramings = {400, "malformed", "The request could not be read",
-                                       "Content-Length and Transfer-Encoding exclude each other"};
-constexpr ParseFailure kBadLength = {400, "malformed", "The request could not be read",
-                                     "Content-Length is not one decimal number"};
-constexpr ParseFailure kBadChunk = {400, "malformed", "The request could not be read",
-                                    "a chunk is not SIZE CRLF DATA CRLF"};
-constexpr ParseFailure kUnknownEncoding = {501, "unsupported", "Not supported",
-                                           "the only Transfer-Encoding accepted is chunked"};
-constexpr ParseFailure kUnknownVersion = {505, "unsupported", "Not supported",
-                                          "the versions accepted are HTTP/1.1 and HTTP/1.0"};
-constexpr ParseFailure kLargeHead = {431, "too-large", "The request is too large",
-                                     "request line and headers are over their limit"};
-constexpr ParseFailure kLargeBody = {413, "too-large", "The request is too large",
-                                     "the body is over its limit"};
-
-/// tchar of RFC 9110 section 5.6.2.
-constexpr std::array<bool, 256> kTokenCharacters = [] {
-  std::array<bool, 256> allowed{};
-  for (const char c :
-       std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
-    allowed[static_cast<unsigned char>(c)] = true;
-  }
-  return allowed;
-}();
-
-bool is_token(std::string_view text) {
-  for (const char c : text) {
-    if (!kTokenCharacters[static_cast<unsigned char>(c)]) return false;
-  }
-  return !text.empty();
+std::uint32_t offset_of(std::string_view part, std::string_view bytes) {
+  return static_cast<std::uint32_t>(part.data() - bytes.data());
 }
 
-/// VCHAR, obs-text, space and tab.
-bool is_field_value(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+Method method_named(std::string_view name) {
+  switch (name.size()) {
+    case 3:
+      if (name == "GET") return Method::get;
+      return name == "PUT" ? Method::put : Method::other;
+    case 4:
+      if (name == "POST") return Method::post;
+      return name == "HEAD" ? Method::head : Method::other;
+    case 5:
+      return name == "PATCH" ? Method::patch : Method::other;
+    case 6:
+      return name == "DELETE" ? Method::del : Method::other;
+    case 7:
+      return name == "OPTIONS" ? Method::options : Method::other;
+    default:
+      return Method::other;
   }
-  return true;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-Method method_of(std::string_view name) {
-  if (name == "POST") return Method::post;
-  if (name == "GET") return Method::get;
-  if (name == "HEAD") return Method::head;
-  if (name == "PUT") return Method::put;
-  if (name == "PATCH") return Method::patch;
-  if (name == "DELETE") return Method::del;
-  if (name == "OPTIONS") return Method::options;
-  return Method::other;
-}
-
-/// Whether `token` is in a comma-separated list.
-bool lists(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    const auto comma = list.find(',');
-    if (equal_ignoring_case(trimmed(list.substr(0, comma)), token)) return true;
-    if (comma == std::string_view::npos) return false;
-    list.remove_prefix(comma + 1);
-  }
-  return false;
 }
 
 }  // namespace
 
 void RequestParser::reset() {
-  request_ = {};
-  headers_.clear();
-  scanned_ = head_bytes_ = consumed_ = content_length_ = 0;
-  line_checked_ = has_length_ = chunked_ = has_host_ = http_1_0_ = expects_continue_ = false;
-  keep_alive_ = true;
+  fields_.clear();
+  length_ = 0;
+  at_ = scanned_ = 0;
+  query_ = {};
+  step_ = Step::request_line;
+  hosts_ = 0;
+  has_length_ = has_coding_ = chunked_ = close_asked_ = keep_alive_asked_ = continue_asked_ = false;
 }
 
-RequestParser::Status RequestParser::fail(const ParseFailure& failure) {
-  failure_ = failure;
-  return Status::failed;
+void RequestParser::fail(int status, std::string_view detail) {
+  failure_ = {status, detail};
+  step_ = Step::failed;
 }
 
-RequestParser::Status RequestParser::parse(std::string_view input) {
-  if (head_bytes_ > 0) {
-    // The buffer may have moved since the head was read: the views are made again.
-    const auto known = head_bytes_;
-    reset();
-    scanned_ = known >= 4 ? known - 4 : 0;
+RequestParser::Status RequestParser::parse(std::string_view bytes) {
+  if (step_ == Step::request_line || step_ == Step::fields) parse_head(bytes);
+  if (step_ == Step::counted_body && bytes.size() - at_ >= length_) {
+    at_ += static_cast<std::size_t>(length_);
+    finish(bytes);
   }
-  // RFC 9112 section 2.2: a server ignores an empty line before the request line.
-  std::size_t begin = 0;
-  while (input.substr(begin, 2) == "\r\n" && begin < 4) begin += 2;
-
-  const auto head_end = input.find("\r\n\r\n", std::max(begin, scanned_));
-  if (head_end == std::string_view::npos) {
-    if (input.size() - begin > limits_.header_bytes) return fail(kLargeHead);
-    scanned_ = input.size() >= 3 ? input.size() - 3 : 0;
-    return check_first_line(input.substr(begin));
-  }
-  head_bytes_ = head_end + 4;
-  if (head_bytes_ - begin > limits_.header_bytes) return fail(kLargeHead);
-
-  std::string_view rest = input.substr(begin, head_end + 2 - begin);
-  const auto line_end = rest.find("\r\n");
-  failure_ = kBadLine;
-  if (!parse_request_line(rest.substr(0, line_end))) return Status::failed;
-  rest.remove_prefix(line_end + 2);
-  headers_.clear();
-  while (!rest.empty()) {
-    const auto end = rest.find("\r\n");
-    failure_ = kBadHeader;
-    if (!parse_header(rest.substr(0, end))) return Status::failed;
-    rest.remove_prefix(end + 2);
-  }
-  if (!check_framing()) return Status::failed;
-  request_.headers = headers_;
-  return parse_body(input);
+  if (step_ == Step::chunked_body) parse_chunks(bytes);
+  if (step_ == Step::complete) return Status::complete;
+  return step_ == Step::failed ? Status::failed : Status::need_more;
 }
 
-/// The first line is looked at before the head is complete: whoever speaks HTTP/0.9 waits for an answer after
-/// it.
-RequestParser::Status RequestParser::check_first_line(std::string_view input) {
-  if (line_checked_) return Status::need_more;
-  const auto end = input.find('\n');
-  if (end == std::string_view::npos) return Status::need_more;
-  if (end == 0 || input[end - 1] != '\r') return fail(kBadLine);
-  failure_ = kBadLine;
-  if (!parse_request_line(input.substr(0, end - 1))) return Status::failed;
-  line_checked_ = true;
-  return Status::need_more;
+void RequestParser::parse_head(std::string_view bytes) {
+  const auto end = std::min(bytes.size(), limits_.header_bytes);
+  while (step_ == Step::request_line || step_ == Step::fields) {
+    const void* found = scanned_ < end ? std::memchr(bytes.data() + scanned_, '\n', end - scanned_) : nullptr;
+    if (found == nullptr) {
+      scanned_ = end;
+      if (end == limits_.header_bytes) fail(431, "request line and header fields take more than the limit");
+      return;
+    }
+    const auto line_end = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
+    const auto line = bytes.substr(at_, line_end - at_);
+    const auto start = at_;
+    at_ = scanned_ = line_end + 1;
+    if (line.empty() || line.back() != '\r') return fail(400, "a line ends with LF alone; HTTP wants CR LF");
+    const auto content = line.substr(0, line.size() - 1);
+    if (step_ == Step::request_line) {
+      // An empty line before a request is what some old clients leave behind a body (RFC 9112, 2.2).
+      if (content.empty() && start == 0) continue;
+      read_request_line(bytes, content);
+    } else if (content.empty()) {
+      end_head();
+    } else {
+      read_field(bytes, content);
+    }
+  }
 }
 
-bool RequestParser::parse_request_line(std::string_view line) {
+void RequestParser::read_request_line(std::string_view bytes, std::string_view line) {
   const auto first = line.find(' ');
   const auto last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return false;
+  if (first == std::string_view::npos || first == last) {
+    return fail(400, "the request line is not 'METHOD target HTTP/1.1'");
+  }
   const auto method = line.substr(0, first);
-  const auto target = line.substr(first + 1, last - first - 1);
-  const auto version = line.substr(last + 1);
-  if (!is_token(method)) return false;
-  if (version != "HTTP/1.1") {
-    if (version == "HTTP/1.0") {
-      http_1_0_ = true;
-      keep_alive_ = false;
-    } else {
-      const bool other_version = version.size() == 8 && version.substr(0, 5) == "HTTP/" && version[6] == '.';
-      if (other_version) failure_ = kUnknownVersion;
-      return false;
+  if (method.empty() || !all_of(method, kToken)) return fail(400, "the method is not a token");
+  if (method == "CONNECT") return fail(400, "CONNECT is for proxies; this server is none");
+  request_.method = method_named(method);
+  read_version(line.substr(last + 1));
+  if (step_ == Step::failed) return;
+  step_ = Step::fields;
+  read_target(bytes, line.substr(first + 1, last - first - 1));
+}
+
+void RequestParser::read_version(std::string_view version) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (version.size() != 8 || version.substr(0, 5) != "HTTP/" || !is_digit(version[5]) || version[6] != '.' ||
+      !is_digit(version[7])) {
+    return fail(400, "the request line does not end with HTTP/1.1 or HTTP/1.0");
+  }
+  if (version[5] != '1' || version[7] > '1') return fail(505, "this server speaks HTTP/1.1 and HTTP/1.0");
+  minor_version_ = static_cast<std::uint8_t>(version[7] - '0');
+}
+
+void RequestParser::read_target(std::string_view bytes, std::string_view target) {
+  if (target.empty() || !all_of(target, kTarget)) {
+    return fail(400, "the target is empty or holds a character that must be percent-encoded");
+  }
+  target_ = {offset_of(target, bytes), static_cast<std::uint32_t>(target.size())};
+  auto path = target;
+  if (target.front() != '/') {
+    const auto scheme_end = target.find("://");
+    if (scheme_end != std::string_view::npos) {  // absolute-form: http://host/path
+      const auto scheme = target.substr(0, scheme_end);
+      if (!equal_without_case(scheme, "http") && !equal_without_case(scheme, "https")) {
+        return fail(400, "the target is neither a path nor an http address");
+      }
+      path = target.substr(scheme_end + 3);
+      const auto authority_end = path.find_first_of("/?");
+      const auto authority = path.substr(0, authority_end);
+      if (authority.empty() || !all_of(authority, kHost)) return fail(400, "the target names no valid host");
+      path = authority_end == std::string_view::npos ? path.substr(path.size()) : path.substr(authority_end);
+    } else if (target != "*" || request_.method != Method::options) {
+      return fail(400, "the target does not begin with '/'");
     }
   }
-  request_.method = method_of(method);
-  return parse_target(target);
+  const auto mark = path.find('?');
+  path_ = {offset_of(path, bytes), static_cast<std::uint32_t>(std::min(mark, path.size()))};
+  if (mark != std::string_view::npos) {
+    query_ = {path_.at + path_.size + 1, static_cast<std::uint32_t>(path.size() - mark - 1)};
+  }
 }
 
-bool RequestParser::parse_target(std::string_view target) {
-  for (const char c : target) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7f || c == '#') return false;
+void RequestParser::read_field(std::string_view bytes, std::string_view line) {
+  if (line.front() == ' ' || line.front() == '\t')
+    return fail(400, "a header field is folded over two lines");
+  std::size_t colon = 0;
+  while (colon < line.size() && is_of(line[colon], kToken)) ++colon;
+  if (colon == line.size()) return fail(400, "a header field has no colon");
+  if (line[colon] != ':') {
+    const bool blank = line[colon] == ' ' || line[colon] == '\t';
+    return fail(400, blank ? "a blank stands in or behind a header field's name"
+                           : "a header field's name is not a token");
   }
-  request_.target = target;
-  if (target == "*") {
-    request_.path = target;
-    return request_.method == Method::options;
-  }
-  if (target.substr(0, 7) == "http://") {  // absolute form: RFC 9112 section 3.2.2
-    const auto slash = target.find_first_of("/?", 7);
-    if (slash == 7) return false;
-    target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
-    if (target.front() == '?') return false;
-  }
-  if (target.empty() || target.front() != '/') return false;
-  const auto question = target.find('?');
-  request_.path = target.substr(0, question);
-  request_.query = question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
-  return true;
-}
-
-bool RequestParser::parse_header(std::string_view line) {
-  if (line.empty()) return false;
-  if (line.front() == ' ' || line.front() == '\t') {
-    failure_ = kFoldedHeader;
-    return false;
-  }
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return false;
+  if (colon == 0) return fail(400, "a header field has no name");
   const auto name = line.substr(0, colon);
   const auto value = trimmed(line.substr(colon + 1));
-  if (!is_token(name) || !is_field_value(value)) return false;
-  if (headers_.size() == limits_.headers) {
-    failure_ = kLargeHead;
-    return false;
-  }
-  headers_.push_back({name, value});
+  if (!is_field_value(value)) return fail(400, "a header field's value holds a control character");
+  if (fields_.size() == limits_.headers) return fail(431, "too many header fields");
+  fields_.push_back({offset_of(name, bytes), static_cast<std::uint32_t>(name.size()),
+                     static_cast<std::uint32_t>(value.data() - bytes.data()),
+                     static_cast<std::uint32_t>(value.size())});
+  read_known_field(name, value);
+}
 
-  // Only headers of these lengths mean something to the framing.
+void RequestParser::read_known_field(std::string_view name, std::string_view value) {
   switch (name.size()) {
     case 4:
-      if (equal_ignoring_case(name, "host")) {
-        failure_ = kBadHost;
-        if (has_host_) return false;
-        has_host_ = true;
-      }
-      return true;
+      if (!equal_without_case(name, "host")) return;
+      if (++hosts_ > 1) return fail(400, "there are two Host fields");
+      if (!all_of(value, kHost)) return fail(400, "the Host field is not a host");
+      return;
     case 6:
-      if (equal_ignoring_case(name, "expect") && equal_ignoring_case(value, "100-continue")) {
-        expects_continue_ = !http_1_0_;
-      }
-      return true;
+      if (equal_without_case(name, "expect")) continue_asked_ |= equal_without_case(value, "100-continue");
+      return;
     case 10:
-      if (equal_ignoring_case(name, "connection")) {
-        if (lists(value, "close")) {
-          keep_alive_ = false;
-        } else if (http_1_0_ && lists(value, "keep-alive")) {
-          keep_alive_ = true;
-        }
-      }
-      return true;
+      if (!equal_without_case(name, "connection")) return;
+      return for_each_in_list(value, [this](std::string_view option) {
+        close_asked_ |= equal_without_case(option, "close");
+        keep_alive_asked_ |= equal_without_case(option, "keep-alive");
+      });
     case 14:
-      if (equal_ignoring_case(name, "content-length")) {
-        failure_ = kBadLength;
-        std::size_t length = 0;
-        const auto* end = value.data() + value.size();
-        const auto [stop, error] = std::from_chars(value.data(), end, length);
-        if (value.empty() || error != std::errc{} || stop != end || has_length_) return false;
-        has_length_ = true;
-        content_length_ = length;
-      }
-      return true;
+      if (equal_without_case(name, "content-length")) read_content_length(value);
+      return;
     case 17:
-      if (equal_ignoring_case(name, "transfer-encoding")) {
-        failure_ = kUnknownEncoding;
-        if (chunked_ || http_1_0_ || !equal_ignoring_case(value, "chunked")) return false;
-        chunked_ = true;
-      }
-      return true;
+      if (!equal_without_case(name, "transfer-encoding")) return;
+      // A second field makes a list of codings, which 'chunked' alone is not.
+      chunked_ = !has_coding_ && equal_without_case(value, "chunked");
+      has_coding_ = true;
+      return;
     default:
-      return true;
+      return;
   }
 }
 
-bool RequestParser::check_framing() {
-  failure_ = kBadHost;
-  if (!has_host_ && !http_1_0_) return false;
-  failure_ = kTwoFramings;
-  return !(chunked_ && has_length_);
+void RequestParser::read_content_length(std::string_view value) {
+  if (value.empty()) return fail(400, "Content-Length is empty");
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t length = 0;
+  for (const char c : value) {
+    if (c < '0' || c > '9') return fail(400, "Content-Length is not a decimal number");
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    length = length > (most - digit) / 10 ? most : length * 10 + digit;
+  }
+  if (has_length_ && length != length_) return fail(400, "there are two Content-Length fields that differ");
+  has_length_ = true;
+  length_ = length;
 }
 
-RequestParser::Status RequestParser::parse_body(std::string_view input) {
-  if (chunked_) return parse_chunks(input);
-  if (content_length_ > limits_.body_bytes) return fail(kLargeBody);
-  if (input.size() - head_bytes_ < content_length_) return Status::need_more;
-  request_.body = input.substr(head_bytes_, content_length_);
-  consumed_ = head_bytes_ + content_length_;
-  return Status::complete;
+void RequestParser::end_head() {
+  if (minor_version_ == 1 && hosts_ == 0) return fail(400, "HTTP/1.1 wants a Host field");
+  if (has_coding_) {
+    if (has_length_) return fail(400, "Content-Length and Transfer-Encoding stand together");
+    if (minor_version_ == 0) return fail(501, "HTTP/1.0 has no Transfer-Encoding");
+    if (!chunked_) return fail(501, "the only Transfer-Encoding that is read is 'chunked'");
+    decoded_body_.clear();
+    chunks_.reset(limits_.body_bytes);
+    step_ = Step::chunked_body;
+    return;
+  }
+  if (length_ > limits_.body_bytes) return fail(413, "the body is longer than the limit");
+  body_at_ = at_;
+  step_ = Step::counted_body;
 }
 
-RequestParser::Status RequestParser::parse_chunks(std::string_view input) {
-  // Bounds the framing, too: chunks of one byte with long extensions are an attack, not a body.
-  const auto most = limits_.body_bytes * 2 + limits_.header_bytes;
-  decoded_.clear();
-  std::size_t at = head_bytes_;
-  while (true) {
-    if (at - head_bytes_ > most) return fail(kLargeBody);
-    const auto end = input.find("\r\n", at);
-    if (end == std::string_view::npos) {
-      if (input.substr(at).find('\n') != std::string_view::npos) return fail(kBadChunk);
-      return input.size() - at > 256 ? fail(kBadChunk) : Status::need_more;
-    }
-    auto line = input.substr(at, end - at);
-    if (line.size() > 256 || !is_field_value(line)) return fail(kBadChunk);
-    line = line.substr(0, line.find(';'));
-    std::size_t size = 0;
-    const auto [stop, error] = std::from_chars(line.data(), line.data() + line.size(), size, 16);
-    if (line.empty() || error != std::errc{} || stop != line.data() + line.size()) return fail(kBadChunk);
-    at = end + 2;
-    if (size == 0) break;
-    if (size > limits_.body_bytes || decoded_.size() + size > limits_.body_bytes) return fail(kLargeBody);
-    if (input.size() - at < size + 2) return Status::need_more;
-    decoded_.append(input.substr(at, size));
-    if (input.substr(at + size, 2) != "\r\n") return fail(kBadChunk);
-    at += size + 2;
+void RequestParser::parse_chunks(std::string_view bytes) {
+  at_ += chunks_.put(bytes.substr(at_), decoded_body_);
+  switch (chunks_.state()) {
+    case ChunkedDecoder::State::more:
+      return;
+    case ChunkedDecoder::State::done:
+      return finish(bytes);
+    case ChunkedDecoder::State::malformed:
+      return fail(400, "the chunked body is malformed");
+    case ChunkedDecoder::State::body_too_large:
+      return fail(413, "the body is longer than the limit");
+    case ChunkedDecoder::State::trailers_too_large:
+      return fail(431, "the trailers take more than the limit");
   }
-  while (true) {  // trailers: read and dropped
-    if (at - head_bytes_ > most) return fail(kLargeHead);
-    const auto end = input.find("\r\n", at);
-    if (end == std::string_view::npos) {
-      return input.size() - at > limits_.header_bytes ? fail(kLargeHead) : Status::need_more;
-    }
-    const auto line = input.substr(at, end - at);
-    at = end + 2;
-    if (line.empty()) break;
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) || !is_field_value(line)) {
-      return fail(kBadHeader);
-    }
+}
+
+void RequestParser::finish(std::string_view bytes) {
+  const auto part = [&](Span span) { return bytes.substr(span.at, span.size); };
+  request_.target = part(target_);
+  // The path of `http://host` and of `http://host?query` is the root.
+  request_.path = path_.size == 0 ? std::string_view("/") : part(path_);
+  request_.query = part(query_);
+  headers_.clear();
+  for (const auto& field : fields_) {
+    headers_.push_back(
+        {bytes.substr(field.name, field.name_size), bytes.substr(field.value, field.value_size)});
   }
-  request_.body = decoded_;
-  consumed_ = at;
-  return Status::complete;
+  request_.headers = headers_;
+  request_.body = has_coding_ ? std::string_view(decoded_body_)
+                              : bytes.substr(body_at_, static_cast<std::size_t>(length_));
+  step_ = Step::complete;
 }
 
 }  // namespace doorbuster::http

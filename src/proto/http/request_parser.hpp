@@ -1,29 +1,41 @@
 #pragma once
-// Requests out of bytes, without a socket. Strict: what different programs read in different ways is refused
-// (request smuggling: RFC 9112 sections 2.2, 5, 6, 11.2).
+// Reader of HTTP/1.x requests (RFC 9112), without a socket and without a copy: the caller keeps the bytes.
 //
-// The input is given anew with each call, from the first byte of the request on: nothing is copied but the
-// body of a chunked request. One thread.
+//   parser.parse(bytes since the request's first)  ──▶ need_more read on, call again with all of them
+//                                                  ──▶ complete  request(), consumed(); then reset()
+//                                                  ──▶ failed    failure(); the connection cannot go on
+//
+// Strict where leniency lets two readers of the same bytes disagree (request smuggling): refused are bare LF
+// and CR, folded lines, blanks before a colon, control characters, Content-Length beside Transfer-Encoding,
+// differing lengths, and a missing or second Host.
+//
+// Invariants:
+// 1. The result does not depend on how the bytes were cut (tests/fuzz/http_request).
+// 2. No byte is looked at twice, however small the pieces: work is linear in the size of the request.
+// 3. In the steady state nothing is allocated.
+//
+// One thread. A parser is about 200 bytes and is needed only while a request is incomplete: connections share
+// one.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "proto/http/chunked.hpp"
 #include "proto/http/message.hpp"
 
 namespace doorbuster::http {
 
 struct ParseLimits {
-  std::size_t header_bytes = 8 * 1024;  ///< request line and headers together
+  std::size_t header_bytes = 8 * 1024;  ///< request line and header, with the empty line
   std::size_t headers = 64;
-  std::size_t body_bytes = 4 * 1024;
+  std::size_t body_bytes = 4 * 1024;  ///< decoded
 };
 
-/// Why a request was refused: status and problem type of the reply, after which the connection is closed.
+/// What the server answers to bytes that are no request.
 struct ParseFailure {
-  int status = 400;
-  std::string_view slug;
-  std::string_view title;
+  int status = 400;  ///< 400, 413, 431, 501 or 505
   std::string_view detail;
 };
 
@@ -31,50 +43,75 @@ class RequestParser {
  public:
   enum class Status : std::uint8_t { need_more, complete, failed };
 
-  explicit RequestParser(ParseLimits limits = {}) : limits_(limits) {}
+  explicit RequestParser(const ParseLimits& limits = {}) : limits_(limits) {}
 
-  /// \param input all bytes of the request so far, and perhaps of the next ones. After need_more, the same
-  /// bytes
-  ///        with more behind them. After complete, call reset() before the next request.
-  Status parse(std::string_view input);
-
-  /// After complete: views into the input and into this parser.
-  const Request& request() const { return request_; }
-  std::size_t consumed() const { return consumed_; }
-  bool keep_alive() const { return keep_alive_; }
-  bool http_1_0() const { return http_1_0_; }
-  /// The head is there, the client waits for `100 Continue` before it sends the body. After need_more.
-  bool expects_continue() const { return expects_continue_; }
-  /// After failed.
-  const ParseFailure& failure() const { return failure_; }
+  /// \param bytes from the first of this request on, at least as many as in the call before; they may have
+  /// moved
+  Status parse(std::string_view bytes);
+  /// Begins the next request.
   void reset();
 
+  /// \pre complete. The views point into the bytes of the last call and into the parser.
+  const Request& request() const { return request_; }
+  /// Bytes of the request. \pre complete
+  std::size_t consumed() const { return at_; }
+  const ParseFailure& failure() const { return failure_; }
+
+  /// The client wants the connection to stay. \pre complete
+  bool keep_alive() const { return minor_version_ == 1 ? !close_asked_ : keep_alive_asked_ && !close_asked_; }
+  /// \pre complete
+  bool http_1_0() const { return minor_version_ == 0; }
+  /// The head has been read, and the client waits for `100 Continue` before it sends the body.
+  bool expects_continue() const {
+    return continue_asked_ && step_ != Step::request_line && step_ != Step::fields && minor_version_ == 1;
+  }
+
  private:
-  Status fail(const ParseFailure& failure);
-  Status check_first_line(std::string_view input);
-  bool parse_request_line(std::string_view line);
-  bool parse_target(std::string_view target);
-  bool parse_header(std::string_view line);
-  bool check_framing();
-  Status parse_body(std::string_view input);
-  Status parse_chunks(std::string_view input);
+  enum class Step : std::uint8_t { request_line, fields, counted_body, chunked_body, complete, failed };
+  struct Field {  // offsets: the caller's bytes may move between two calls
+    std::uint32_t name;
+    std::uint32_t name_size;
+    std::uint32_t value;
+    std::uint32_t value_size;
+  };
+  struct Span {
+    std::uint32_t at = 0;
+    std::uint32_t size = 0;
+  };
+
+  void parse_head(std::string_view bytes);
+  void read_request_line(std::string_view bytes, std::string_view line);
+  void read_version(std::string_view version);
+  void read_target(std::string_view bytes, std::string_view target);
+  void read_field(std::string_view bytes, std::string_view line);
+  void read_known_field(std::string_view name, std::string_view value);
+  void read_content_length(std::string_view value);
+  void end_head();
+  void parse_chunks(std::string_view bytes);
+  void finish(std::string_view bytes);
+  void fail(int status, std::string_view detail);
 
   ParseLimits limits_;
   Request request_;
-  std::vector<HeaderView> headers_;
-  std::string decoded_;  // of a chunked body
   ParseFailure failure_;
-  std::size_t scanned_ = 0;     // bytes known to hold no end of the head
-  std::size_t head_bytes_ = 0;  // 0: the head is not complete
-  std::size_t consumed_ = 0;
-  std::size_t content_length_ = 0;
-  bool line_checked_ = false;
+  std::vector<Field> fields_;
+  std::vector<HeaderView> headers_;
+  std::string decoded_body_;
+  ChunkedDecoder chunks_;
+  std::uint64_t length_ = 0;
+  std::size_t at_ = 0;       // all before it has been read
+  std::size_t scanned_ = 0;  // no end of line between at_ and here
+  std::size_t body_at_ = 0;
+  Span target_, path_, query_;
+  Step step_ = Step::request_line;
+  std::uint8_t minor_version_ = 1;
+  std::uint8_t hosts_ = 0;
   bool has_length_ = false;
+  bool has_coding_ = false;
   bool chunked_ = false;
-  bool has_host_ = false;
-  bool keep_alive_ = true;
-  bool http_1_0_ = false;
-  bool expects_continue_ = false;
+  bool close_asked_ = false;
+  bool keep_alive_asked_ = false;
+  bool continue_asked_ = false;
 };
 
 }  // namespace doorbuster::http

@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"SignedLength", "POST / HTTP/1.1\r\n" + kHost + "Content-Length: +1\r\n\r\n", 400},
         Bad{"NegativeLength", "POST / HTTP/1.1\r\n" + kHost + "Content-Length: -1\r\n\r\n", 400},
         Bad{"HugeLength", "POST / HTTP/1.1\r\n" + kHost + "Content-Length: 99999999999999999999\r\n\r\n",
-            400},
+            413},
         Bad{"EmptyLength", "POST / HTTP/1.1\r\n" + kHost + "Content-Length:\r\n\r\n", 400},
         Bad{"LargeBody", "POST / HTTP/1.1\r\n" + kHost + "Content-Length: 4097\r\n\r\n", 413},
         Bad{"OtherEncoding", "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},

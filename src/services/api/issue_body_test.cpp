@@ -86,7 +86,7 @@ TEST(IssueBody, TakesOnlyAnObject) {
   for (const std::string_view body : {"[]", "1", "null", "\"user_id\"", "[{\"user_id\":1}]"}) {
     const auto user = parse_issue_body(body);
     ASSERT_FALSE(user) << body;
-    EXPECT_EQ(user.error().code, ErrorCode::invalid) << body;
+    EXPECT_EQ(user.error().code, ErrorCode::malformed) << body;
   }
 }
 
@@ -126,6 +126,18 @@ TEST(IssueBody, TheShortWayNeverDisagreesWithTheLongWay) {
   EXPECT_GT(plain, 10'000);
   EXPECT_TRUE(detail::parse_plain_issue_body(R"({"user_id":"u-1"})"));
   EXPECT_TRUE(detail::parse_plain_issue_body(R"({"userId":123})"));
+}
+
+TEST(JsonObject, BoundsTheNumberOfMembers) {
+  const auto object_of = [](std::size_t members) {
+    std::string text = "{";
+    for (std::size_t i = 0; i < members; ++i) text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
+    return JsonObject::parse(text + "}");
+  };
+  EXPECT_TRUE(object_of(JsonObject::kMostMembers));
+  const auto larger = object_of(JsonObject::kMostMembers + 1);
+  ASSERT_FALSE(larger);
+  EXPECT_EQ(larger.error().code, ErrorCode::invalid);
 }
 
 TEST(JsonObject, BoundsNesting) {

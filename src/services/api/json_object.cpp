@@ -20,6 +20,7 @@ struct Handler {
   std::string text;  // of the key or string that is being read
   int depth = 0;
   bool is_object = false;
+  bool too_many = false;
 
   bool value(JsonValue given) {
     if (depth == 1 && is_object) members.back().value = std::move(given);
@@ -48,9 +49,14 @@ struct Handler {
     text.append(part.data(), part.size());
     return true;
   }
-  bool on_key(Text part, std::size_t, Failure&) {
+  bool on_key(Text part, std::size_t, Failure& failure) {
     text.append(part.data(), part.size());
     if (depth == 1 && is_object) {
+      if (members.size() == JsonObject::kMostMembers) {
+        too_many = true;
+        failure = boost::json::error::object_too_large;
+        return false;
+      }
       for (const auto& member : members) {
         if (member.name == text && !twice) twice = text;
       }
@@ -87,6 +93,10 @@ Result<JsonObject> JsonObject::parse(std::string_view text) {
   boost::json::basic_parser<Handler> parser{boost::json::parse_options{}};
   boost::system::error_code failure;
   const auto used = parser.write_some(false, text.data(), text.size(), failure);
+  if (parser.handler().too_many) {
+    return make_error(ErrorCode::invalid,
+                      "the object has more than " + std::to_string(kMostMembers) + " members");
+  }
   if (failure) {
     return make_error(ErrorCode::malformed,
                       "the body is no JSON: " + failure.message() + " at byte " + std::to_string(used));
@@ -96,7 +106,9 @@ Result<JsonObject> JsonObject::parse(std::string_view text) {
                       "the body is no JSON: something follows its end at byte " + std::to_string(used));
   }
   auto& handler = parser.handler();
-  if (!handler.is_object) return make_error(ErrorCode::invalid, "the body must be a JSON object");
+  if (!handler.is_object)
+    return make_error(ErrorCode::malformed, "the body is no JSON object: something else begins at byte " +
+                                                std::to_string(text.find_first_not_of(" \t\r\n")));
   if (handler.twice) {
     return make_error(ErrorCode::invalid, "'" + *handler.twice + "' is given twice", *handler.twice);
   }

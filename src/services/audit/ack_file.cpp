@@ -17,8 +17,8 @@ Result<Acknowledgement> parse_acknowledgement(std::string_view line) {
   const auto problem = text_field(*object, "problem");
   const auto code = code_field(*object, "code");
   const auto sequence = number_field(*object, "sequence");
-  const auto sent = time_field(*object, "sent_at");
-  const auto received = time_field(*object, "received_at");
+  const auto sent = time_field(*object, "sent_us");
+  const auto received = time_field(*object, "received_us");
   if (!user) return user.error();
   if (!status) return status.error();
   if (!problem) return problem.error();

@@ -1,7 +1,8 @@
 #pragma once
 // Acknowledgements from a file of `doorbuster bench --acks`: one JSON object a line,
-//   {"user":"u1","status":201,"code":"...","sequence":1,"sent_at":"...","received_at":"..."}
-// with `status` null when no reply came, and `problem` (the last part of the problem type) for refusals.
+//   {"user":"17","status":201,"code":"...","sequence":1,"sent_us":1,"received_us":2}
+// Times are microseconds since 1970; what is absent is null, the status, too, when no reply came. A refusal
+// may have a `problem`, the last part of its problem type ("sold-out", "ended").
 
 #include <fstream>
 #include <string>

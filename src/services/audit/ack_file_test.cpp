@@ -18,8 +18,7 @@ class AckFileTest : public testing::Test {
 };
 
 constexpr const char* kIssued =
-    R"({"user":"u1","status":201,"code":"0123456789ABCDEF","sequence":7,"sent_at":"2026-01-01T00:00:00.000001Z",)"
-    R"("received_at":"2026-01-01T00:00:00.000002Z"})";
+    R"({"user":"u1","status":201,"code":"0123456789ABCDEF","sequence":7,"sent_us":1,"received_us":2})";
 
 TEST(ParseAcknowledgement, ReadsEveryField) {
   const auto ack = parse_acknowledgement(kIssued);
@@ -32,7 +31,7 @@ TEST(ParseAcknowledgement, ReadsEveryField) {
 }
 
 TEST(ParseAcknowledgement, TakesNumbersForUsersAndNullForNoReply) {
-  const auto ack = parse_acknowledgement(R"({"user":17,"status":null,"sent_at":5})");
+  const auto ack = parse_acknowledgement(R"({"user":17,"status":null,"sent_us":5})");
   ASSERT_TRUE(ack);
   EXPECT_EQ(ack->user, "17");
   EXPECT_EQ(ack->status, 0);
@@ -45,7 +44,7 @@ TEST(ParseAcknowledgement, NamesTheFieldAtFault) {
   EXPECT_EQ(parse_acknowledgement(R"({"status":201})").error().field, "user");
   EXPECT_EQ(parse_acknowledgement(R"({"user":"a","code":"short"})").error().field, "code");
   EXPECT_EQ(parse_acknowledgement(R"({"user":"a","sequence":-1})").error().field, "sequence");
-  EXPECT_EQ(parse_acknowledgement(R"({"user":"a","received_at":"noon"})").error().field, "received_at");
+  EXPECT_EQ(parse_acknowledgement(R"({"user":"a","received_us":"noon"})").error().field, "received_us");
   EXPECT_EQ(parse_acknowledgement("[]").error().code, ErrorCode::malformed);
 }
 

@@ -105,6 +105,7 @@ class Audit {
   void take(LogPosition position, const CampaignDefinition& definition) {
     defined_ = true;
     limit_ = definition.limit;
+    may_have_ended_ |= definition.ends_at.has_value() || definition.status == CampaignStatus::ended;
     phases_.limit_changed(limit_, index_.size());
     if (index_.size() > limit_) {
       report_.breaks(Promise::limit,
@@ -140,6 +141,7 @@ class Audit {
     entry.code = coupon.code;
     entry.refilled = event.refilled;
     entry.late = position > report_.cut;
+    if (entry.refilled) refills_.push_back({entry.sequence, entry.decided_at});
     if (!entry.late) ++report_.events;
     index_.add(entry);
     phases_.decided(coupon.decided_at, index_.size());
@@ -290,13 +292,20 @@ class Audit {
   void take(const Acknowledgement& ack) {
     if (is_coupon(ack)) {
       take_coupon(ack);
-    } else if (ack.status == 410 && (ack.problem.empty() || ack.problem == "sold-out") && ack.received_at) {
+    } else if (says_sold_out(ack) && ack.received_at) {
       ++report_.of(Promise::sold_out).checked;
       if (phases_.contradicts(ack.sent_at, *ack.received_at)) {
         report_.breaks(Promise::sold_out, fmt::format("{}: user {} was told at {} that it is sold out",
                                                       ack.where, ack.user, to_text(*ack.received_at)));
       }
     }
+  }
+
+  /// 410 is the end of a campaign, too: without the problem it tells nothing of a campaign that may have
+  /// ended.
+  bool says_sold_out(const Acknowledgement& ack) const {
+    if (ack.status != 410) return false;
+    return ack.problem.empty() ? !may_have_ended_ : ack.problem == "sold-out";
   }
 
   void take_coupon(const Acknowledgement& ack) {
@@ -348,6 +357,10 @@ class Audit {
     std::sort(by_number.begin(), by_number.end(),
               [](const auto* a, const auto* b) { return a->sequence < b->sequence; });
     judge_numbers(by_number);
+    if (missing_after_loss_ > 0) {
+      report_.of(Promise::numbers).remark =
+          fmt::format("{} numbers are missing after a loss and are given out first", missing_after_loss_);
+    }
     if (options_.fairness) measure_fairness(arrivals_, report_);
 
     report_.of(Promise::limit).checked = report_.of(Promise::one_per_user).checked = index_.size();
@@ -366,7 +379,9 @@ class Audit {
     std::uint64_t expected = 1;
     const IndexedCoupon* before = nullptr;
     for (const auto* entry : by_number) {
-      if (report_.quiet && entry->sequence > expected) {
+      if (report_.quiet && entry->sequence > expected && noticed(expected, *entry)) {
+        missing_after_loss_ += entry->sequence - expected;
+      } else if (report_.quiet && entry->sequence > expected) {
         report_.breaks(Promise::numbers,
                        expected + 1 == entry->sequence
                            ? fmt::format("number {} is missing", expected)
@@ -385,15 +400,32 @@ class Audit {
     }
   }
 
+  /// Decisions that nobody was told of may be lost when a process dies after a failed write. The ledger gives
+  /// their numbers out again, the lowest first (rule 6 of consistency.md). A gap is known to it, and no
+  /// fault, when a number below was given out again after the coupon above had been decided.
+  bool noticed(std::uint64_t first_missing, const IndexedCoupon& above) const {
+    return std::any_of(refills_.begin(), refills_.end(), [&](const Refill& refill) {
+      return refill.sequence < first_missing && refill.decided_at >= above.decided_at;
+    });
+  }
+
+  struct Refill {
+    std::uint64_t sequence;
+    Timestamp decided_at;
+  };
+
   const AuditInput& input_;
   AuditOptions options_;
   AuditReport report_;
   CouponIndex index_;
   SoldOutPhases phases_;
   std::vector<Arrival> arrivals_;
+  std::vector<Refill> refills_;
+  std::uint64_t missing_after_loss_ = 0;
   LogPosition position_ = 0;
   std::uint64_t limit_ = 0;
   bool defined_ = false;
+  bool may_have_ended_ = false;
 };
 
 }  // namespace

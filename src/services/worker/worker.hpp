@@ -10,9 +10,10 @@
 namespace doorbuster::worker {
 
 struct WorkerOptions {
-  /// Records in one transaction: enough to share an fsync, few enough that a redemption waits milliseconds
-  /// for it.
-  std::size_t batch = 2000;
+  /// Most records in one transaction. Batches are this large only while the worker catches up, and then size
+  /// pays: neighbours in a random index share a page to write. A redemption waits for the batch before it, a
+  /// few hundred milliseconds at worst.
+  std::size_t batch = 10'000;
 };
 
 struct WorkerStats {

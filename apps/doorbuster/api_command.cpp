@@ -1,0 +1,184 @@
+#include "apps/doorbuster/api_command.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <future>
+#include <vector>
+
+#include "apps/doorbuster/embedded_stack.hpp"
+#include "apps/doorbuster/error_exit.hpp"
+#include "apps/doorbuster/io_shard.hpp"
+#include "apps/doorbuster/settings_options.hpp"
+#include "apps/doorbuster/signals.hpp"
+#include "base/log.hpp"
+
+namespace doorbuster {
+namespace {
+
+constexpr Duration kDrainPatience = std::chrono::seconds(10);  // contract.md section 2
+
+Result<api::Authorizer> authorizer_of(const config::Settings& settings, const std::string& bind) {
+  std::vector<api::Token> tokens;
+  for (const auto& entry : settings.tokens()) {
+    const auto role = api::parse_role(entry.role);
+    if (!role) {
+      return make_error(ErrorCode::invalid,
+                        fmt::format("api.tokens, line {}: '{}' is no role; user, merchant or admin",
+                                    entry.line, entry.role));
+    }
+    api::Token token{entry.token, *role, std::nullopt};
+    if (!entry.sub.empty()) {
+      const auto subject = UserId::parse(entry.sub);
+      if (!subject) {
+        return make_error(ErrorCode::invalid,
+                          fmt::format("api.tokens, line {}: sub: {}", entry.line, subject.error().detail));
+      }
+      token.subject = *subject;
+    }
+    tokens.push_back(std::move(token));
+  }
+  auto authorizer = api::Authorizer::make(std::move(tokens));
+  if (!authorizer) return authorizer.error();
+  if (const auto open = api::check_open_mode(*authorizer, bind); !open) return open.error();
+  return std::move(*authorizer);
+}
+
+/// The shards of the process, in the order of their numbers; the first one owns the ledger.
+class Shards {
+ public:
+  Result<void> start(EmbeddedStack& stack, Clock& clock, IoShard::Options options, std::size_t count) {
+    stack_ = &stack;
+    auto& server = options.server;
+    if (count > 1) {
+      if (server.port == 0) {
+        return make_error(ErrorCode::invalid, "--port: several --io-threads share a port: give its number");
+      }
+      if (const auto free = net::probe_port(server.bind, server.port); !free) return free.error();
+      server.share_port = true;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      options.name = fmt::format("io-{}", i);
+      shards_.push_back(std::make_unique<IoShard>(options.name));
+      shards_.back()->build(stack, *shards_.front(), clock, metrics_, options);
+    }
+    metrics_.add([&stack](obs::MetricsWriter& out) { stack.write_metrics(out); });
+    for (auto& shard : shards_) {  // the registry is only read from here on
+      const auto listening = shard->listen();
+      if (!listening) return listening.error();
+    }
+    return {};
+  }
+
+  IoShard& first() { return *shards_.front(); }
+
+  void drain() {
+    std::vector<std::future<void>> drained;
+    for (auto& shard : shards_) {
+      auto done = std::make_shared<std::promise<void>>();
+      drained.push_back(done->get_future());
+      shard->drain(kDrainPatience, [done] { done->set_value(); });
+    }
+    for (auto& one : drained) one.wait();
+  }
+
+  /// After drain(), or when start() failed.
+  void stop() {
+    if (stack_ != nullptr) stack_->stop();  // its last completions are posted to shards that still run
+    for (auto& shard : shards_) shard->tear_down();
+    for (auto& shard : shards_) shard->shard().stop();
+  }
+
+ private:
+  EmbeddedStack* stack_ = nullptr;
+  obs::Registry metrics_;
+  std::vector<std::unique_ptr<IoShard>> shards_;
+};
+
+/// Makes the campaign `default` when there is none at all, so that a first request works at once.
+Result<void> make_default_campaign(EmbeddedStack& stack, IoShard& shard, std::uint64_t limit) {
+  std::promise<Result<void>> made;
+  shard.shard().post([&] {
+    stack.ledger().list([&](Result<std::vector<CampaignView>> views) {
+      if (!views) return made.set_value(views.error());
+      if (!views->empty()) return made.set_value({});
+      CampaignDefinition definition;
+      definition.id = *CampaignId::parse("default");
+      definition.name = "default";
+      definition.limit = limit;
+      shard.campaigns().create(definition, [&](Result<api::CampaignService::Created> created) {
+        made.set_value(created ? Result<void>() : Result<void>(created.error()));
+      });
+    });
+  });
+  return made.get_future().get();
+}
+
+IoShard::Options shard_options(const config::Settings& settings, api::Authorizer authorizer) {
+  IoShard::Options options;
+  options.instance = InstanceName(fmt::format("api-{}", ::getpid()));
+  options.server.bind = settings.text("api.bind");
+  options.server.port = static_cast<std::uint16_t>(settings.integer("api.port"));
+  options.server.most_connections = static_cast<std::size_t>(settings.integer("api.most_connections"));
+  options.server.request_timeout = settings.duration("api.request_timeout");
+  options.server.idle_timeout = settings.duration("api.idle_timeout");
+  options.server.write_timeout = settings.duration("api.write_timeout");
+  options.issue.patience = settings.duration("api.patience");
+  options.issue.most_in_flight = static_cast<std::size_t>(settings.integer("api.most_in_flight"));
+  options.issue.instance = options.instance;
+  options.authorizer = std::move(authorizer);
+  return options;
+}
+
+Result<void> serve(const config::Settings& settings) {
+  if (const auto level = set_log_level(settings.text("log.level")); !level) return level.error();
+  auto authorizer = authorizer_of(settings, settings.text("api.bind"));
+  if (!authorizer) return authorizer.error();
+
+  const StopSignals signals;  // before the first thread
+  SystemClock clock;
+  const auto began = std::chrono::steady_clock::now();
+  auto stack = EmbeddedStack::open(settings, clock);
+  if (!stack) return stack.error();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+
+  Shards shards;
+  Result<void> started = shards.start(**stack, clock, shard_options(settings, std::move(*authorizer)),
+                                      static_cast<std::size_t>(settings.integer("api.io_threads")));
+  if (started && settings.integer("api.default_campaign") > 0) {
+    started = make_default_campaign(**stack, shards.first(),
+                                    static_cast<std::uint64_t>(settings.integer("api.default_campaign")));
+  }
+  if (!started) {
+    shards.stop();
+    return started.error();
+  }
+  log().info("api: http://{}:{}, data in {}, {} records read back in {:.2f} s", settings.text("api.bind"),
+             shards.first().port(), settings.text("api.data"), (*stack)->read_back(), took.count());
+  while (signals.wait(std::chrono::seconds(1)) == 0) (*stack)->watch_worker();
+  log().info("api: stopping: no new connections, answering what is in the air");
+  shards.drain();
+  shards.stop();
+  log().info("api: stopped");
+  return {};
+}
+
+}  // namespace
+
+void add_api_command(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("api", "coupon API instance: HTTP, ledger, event log, worker");
+  auto options = std::make_shared<SettingsOptions>();
+  options->add_to(*command, "api");
+  command->callback([options, &exit_code] {
+    const auto settings = options->load();
+    if (!settings) {
+      exit_code = exit_with("api", settings.error());
+      return;
+    }
+    const auto served = serve(*settings);
+    exit_code = served ? 0 : exit_with("api", served.error());
+  });
+}
+
+}  // namespace doorbuster

@@ -1,0 +1,113 @@
+#include "apps/doorbuster/embedded_stack.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+
+namespace doorbuster {
+namespace {
+
+constexpr std::size_t kMostLookupsWaiting = 4096;
+
+}  // namespace
+
+Result<std::unique_ptr<EmbeddedStack>> EmbeddedStack::open(const config::Settings& settings, Clock& clock) {
+  std::unique_ptr<EmbeddedStack> stack(new EmbeddedStack(clock));
+  if (const auto opened = stack->open_parts(settings); !opened) return opened.error();
+  return stack;
+}
+
+EmbeddedStack::~EmbeddedStack() {
+  stop();
+}
+
+Result<void> EmbeddedStack::open_parts(const config::Settings& settings) {
+  auto folder = sqlite::DataDirectory::acquire(settings.text("api.data"), "api");
+  if (!folder) return folder.error();
+  folder_ = std::move(*folder);
+
+  sqlite::EventLogOptions log_options;
+  log_options.most_queued_events = static_cast<std::size_t>(settings.integer("api.log_queue"));
+  log_options.gather = settings.duration("api.log_gather");
+  log_options.on_commit = [this](Duration took, std::size_t) {
+    const std::lock_guard lock(commit_mutex_);
+    commit_time_.record(took);
+  };
+  auto log = sqlite::SqliteEventLog::open(folder_.log_path(), std::move(log_options));
+  if (!log) return log.error();
+  log_ = std::move(*log);
+
+  const auto end = sqlite::rebuild(
+      folder_.log_path(), [this](LogRecord&& record) -> Result<void> { return ledger_.restore(record); });
+  if (!end) return end.error();
+  read_back_ = *end;
+  ledger_.finish_restore();
+
+  auto repository = sqlite::SqliteRepository::open(folder_.repository_path());
+  if (!repository) return repository.error();
+  repository_ = std::move(*repository);
+  const auto stored = static_cast<CouponStore&>(*repository_).stored_through();
+  if (!stored) return stored.error();
+  if (const auto ahead = sqlite::check_not_ahead(*stored, read_back_, folder_.path()); !ahead)
+    return ahead.error();
+
+  auto source = sqlite::SqliteEventSource::open(folder_.log_path(), log_->signal());
+  if (!source) return source.error();
+  source_ = std::move(*source);
+  worker_ = std::make_unique<worker::WorkerThread>(*source_, *repository_);
+  worker_->start();
+  lookups_ = std::make_unique<rt::Offload>(
+      "db", static_cast<std::size_t>(settings.integer("api.lookup_threads")), kMostLookupsWaiting);
+  return {};
+}
+
+Result<bool> EmbeddedStack::worker_caught_up() {
+  const auto end = log_->stats().position;
+  const auto stored = static_cast<CouponRepository&>(*repository_).stored_through();
+  if (!stored) return stored.error();
+  return *stored >= end;
+}
+
+void EmbeddedStack::write_metrics(obs::MetricsWriter& out) {
+  const auto log = log_->stats();
+  out.gauge("doorbuster_log_accepting", "1: the event log takes events", log_->accepting() ? 1 : 0);
+  out.gauge("doorbuster_log_position", "Last safe position of the event log",
+            static_cast<double>(log.position));
+  out.gauge("doorbuster_log_queued_events", "Events waiting for the next commit",
+            static_cast<double>(log.queued_events));
+  out.gauge("doorbuster_log_wal_bytes", "Write-ahead log in use", static_cast<double>(log.wal_bytes));
+  out.counter("doorbuster_log_commits_total", "Commits of the event log", log.commits);
+  out.counter("doorbuster_log_events_total", "Events committed", log.events);
+  out.counter("doorbuster_log_failures_total", "How often a failed write has closed the event log",
+              log.failures);
+  {
+    const std::lock_guard lock(commit_mutex_);
+    out.histogram("doorbuster_log_commit_seconds", "Time of a commit, fsync included", commit_time_);
+  }
+  const auto worker = worker_->stats();
+  out.gauge("doorbuster_worker_lag_events", "Events in the log that the worker has not stored",
+            static_cast<double>(log.position > worker.position ? log.position - worker.position : 0));
+  out.counter("doorbuster_worker_records_total", "Records stored by the worker", worker.records);
+  out.counter("doorbuster_worker_failures_total", "Steps of the worker that failed and were tried again",
+              worker.failures);
+  out.counter("doorbuster_worker_dead_letters_total", "Records that contradict what is stored",
+              repository_->stats().dead_letters);
+  out.gauge("doorbuster_lookups_waiting", "Look-ups waiting for a thread",
+            static_cast<double>(lookups_->waiting()));
+}
+
+void EmbeddedStack::watch_worker() {
+  const auto end = worker_->end();
+  if (!end.ended || worker_end_told_) return;
+  worker_end_told_ = true;
+  doorbuster::log().error("the worker has ended, coupons are issued but not copied to the repository: {}",
+                          end.error.detail);
+}
+
+void EmbeddedStack::stop() {
+  if (log_) log_->stop();
+  if (worker_) worker_->stop();
+  lookups_ = nullptr;
+}
+
+}  // namespace doorbuster

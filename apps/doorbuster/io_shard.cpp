@@ -1,0 +1,115 @@
+#include "apps/doorbuster/io_shard.hpp"
+
+#include "adapters/memory/owner_ledger.hpp"
+
+namespace doorbuster {
+namespace {
+
+/// How often the relay looks for events that are pending for too long.
+constexpr Duration kTick = std::chrono::milliseconds(250);
+
+}  // namespace
+
+IoShard::IoShard(const std::string& name) : shard_(name), name_(name) {
+  shard_.start();
+}
+
+IoShard::~IoShard() {
+  tear_down();
+  shard_.stop();
+}
+
+void IoShard::build(EmbeddedStack& stack, IoShard& owner, Clock& clock, obs::Registry& metrics,
+                    const Options& options) {
+  shard_.run([&] {
+    server_options_ = options.server;
+    Ledger* ledger = nullptr;
+    if (&owner == this) {
+      owned_ledger_ = &stack.ledger();
+      ledger = owned_ledger_;
+    } else {
+      forwarding_ = std::make_unique<OwnerLedger>(stack.ledger(), owner.shard_, shard_);
+      ledger = forwarding_.get();
+    }
+    issue_ = std::make_unique<api::IssueService>(shard_, clock, *ledger, stack.log(), options.issue);
+    campaigns_ = std::make_unique<api::CampaignService>(shard_, clock, *ledger, stack.log());
+    api::ApiOptions api_options;
+    api_options.shard = name_;
+    api_options.authorizer = options.authorizer;
+    api_options.worker_caught_up = [&stack] { return stack.worker_caught_up(); };
+    endpoints_ = std::make_unique<api::ApiEndpoints>(
+        api::ApiParts{shard_, clock, *ledger, *issue_, *campaigns_, stack.repository(), stack.lookups(),
+                      stack.log(), metrics},
+        std::move(api_options));
+    metrics.add(shard_, [this](obs::MetricsWriter& out) { write_metrics(out); });
+    tick();
+  });
+}
+
+Result<void> IoShard::listen() {
+  Result<void> result;
+  shard_.run([&] {
+    server_ = std::make_unique<net::HttpServer>(
+        shard_, server_options_, [this](const http::Request& request, net::Responder responder) {
+          endpoints_->handle(request, std::move(responder));
+        });
+    result = server_->listen();
+  });
+  return result;
+}
+
+std::uint16_t IoShard::port() {
+  std::uint16_t port = 0;
+  shard_.run([&] { port = server_->port(); });
+  return port;
+}
+
+void IoShard::drain(Duration patience, Work done) {
+  shard_.post(
+      [this, patience, done = std::move(done)]() mutable { server_->drain(patience, std::move(done)); });
+}
+
+void IoShard::tear_down() {
+  if (!*alive_) return;  // done before: the loop may have stopped since, and would never run this
+  shard_.run([this] {
+    *alive_ = false;
+    server_ = nullptr;
+    endpoints_ = nullptr;
+    campaigns_ = nullptr;
+    issue_ = nullptr;
+    forwarding_ = nullptr;
+  });
+}
+
+void IoShard::write_metrics(obs::MetricsWriter& out) const {
+  if (owned_ledger_ != nullptr) {
+    out.gauge("doorbuster_ledger_bytes", "Memory of the ledger",
+              static_cast<double>(owned_ledger_->memory_bytes()));
+  }
+  if (!server_) return;
+  const auto stats = server_->stats();
+  out.gauge("doorbuster_http_connections", "Open connections", static_cast<double>(stats.open),
+            {{"shard", name_}});
+  out.counter("doorbuster_http_connections_total", "Accepted connections", stats.accepted,
+              {{"shard", name_}});
+  out.counter("doorbuster_http_connections_refused_total", "Connections over the bound, answered 503",
+              stats.refused, {{"shard", name_}});
+  out.counter("doorbuster_http_requests_total", "Requests that could be read", stats.requests,
+              {{"shard", name_}});
+  out.counter("doorbuster_http_bad_requests_total", "Requests that could not be read", stats.bad_requests,
+              {{"shard", name_}});
+  out.counter("doorbuster_http_timeouts_total", "Connections cut off for their slowness", stats.timed_out,
+              {{"shard", name_}});
+}
+
+void IoShard::tick() {
+  // One relay is enough: the ledger knows the overdue events of all shards.
+  if (owned_ledger_ == nullptr) return;
+  shard_.after(kTick, [this, alive = alive_] {
+    if (!*alive) return;
+    issue_->relay();
+    tick();
+  });
+}
+
+}  // namespace doorbuster

@@ -1,0 +1,60 @@
+#pragma once
+// One thread for connections, with everything that belongs to it: services, endpoints, HTTP server.
+
+#include <memory>
+#include <string>
+
+#include "apps/doorbuster/embedded_stack.hpp"
+#include "net/http_server.hpp"
+#include "obs/metrics.hpp"
+#include "rt/shard.hpp"
+#include "services/api/api_endpoints.hpp"
+
+namespace doorbuster {
+
+class IoShard {
+ public:
+  struct Options {
+    std::string name;  ///< "io-0"
+    InstanceName instance;
+    net::HttpServerOptions server;
+    api::IssueOptions issue;
+    api::Authorizer authorizer;
+  };
+
+  /// Starts the thread; nothing is served before listen().
+  explicit IoShard(const std::string& name);
+  ~IoShard();
+
+  /// Builds the services on the shard. \param owner the shard that owns the ledger; this one, or another
+  /// \param metrics of the process: this shard adds its own
+  void build(EmbeddedStack& stack, IoShard& owner, Clock& clock, obs::Registry& metrics,
+             const Options& options);
+  Result<void> listen();
+  std::uint16_t port();
+
+  /// Starts draining; `done` runs on the shard.
+  void drain(Duration patience, Work done);
+  /// Destroys what build() made, on the shard; then the shard may be stopped.
+  void tear_down();
+
+  rt::Shard& shard() { return shard_; }
+  api::CampaignService& campaigns() { return *campaigns_; }
+
+ private:
+  void tick();
+  void write_metrics(obs::MetricsWriter& out) const;
+
+  rt::Shard shard_;
+  std::string name_;
+  MemoryLedger* owned_ledger_ = nullptr;  // on the owner's shard only
+  std::unique_ptr<Ledger> forwarding_;    // on the others
+  std::unique_ptr<api::IssueService> issue_;
+  std::unique_ptr<api::CampaignService> campaigns_;
+  std::unique_ptr<api::ApiEndpoints> endpoints_;
+  std::unique_ptr<net::HttpServer> server_;
+  net::HttpServerOptions server_options_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // of the shard's thread; ends the ticks
+};
+
+}  // namespace doorbuster

@@ -1,0 +1,32 @@
+#include "apps/doorbuster/settings_options.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace doorbuster {
+
+void SettingsOptions::add_to(CLI::App& command, std::string role) {
+  role_ = std::move(role);
+  command.add_option("--config", file_, "YAML file with settings (doorbuster.yaml shows them all)");
+  for (const auto& property : config::properties_of(role_)) {
+    const std::string key(property.key);
+    auto help = fmt::format("{} [{}; {}]", property.help, property.standard, config::environment_name(key));
+    options_[key] = command.add_option(std::string(property.flag), values_[key], std::move(help));
+  }
+}
+
+Result<config::Settings> SettingsOptions::load() const {
+  config::Settings::Sources sources;
+  sources.file = file_;
+  for (const auto& [key, option] : options_) {
+    if (option->count() > 0) sources.flags[key] = values_.at(key);
+  }
+  sources.environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  return config::Settings::load(role_, sources);
+}
+
+}  // namespace doorbuster

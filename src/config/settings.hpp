@@ -1,0 +1,69 @@
+#pragma once
+// Settings of a role: flag > environment > file > default. Every key is in one table (properties.cpp), with
+// its type, bounds and help; an unknown key or a bad value is one line that says where it stands.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+
+namespace doorbuster::config {
+
+enum class Type : std::uint8_t { text, integer, duration, boolean };
+
+struct Property {
+  std::string_view key;   ///< in the file: `api.port`; in the environment: DOORBUSTER_API_PORT
+  std::string_view flag;  ///< `--port`
+  Type type = Type::text;
+  std::string_view standard;  ///< the default, as text
+  std::int64_t least = 0;     ///< of an integer
+  std::int64_t most = 0;
+  std::string_view help;
+};
+
+/// Every key of a role: "api", "up".
+std::span<const Property> properties_of(std::string_view role);
+
+/// An item of `api.tokens`, which has no flag: secrets do not belong on command lines.
+struct TokenEntry {
+  std::string token;
+  std::string role;
+  std::string sub;
+  int line = 0;
+};
+
+/// Immutable after load().
+class Settings {
+ public:
+  struct Sources {
+    std::string file;                                                           ///< empty: none
+    std::map<std::string, std::string> flags;                                   ///< by key
+    std::function<std::optional<std::string>(const std::string&)> environment;  ///< by variable's name
+  };
+  /// \returns invalid; the detail names file and line, variable or flag
+  static Result<Settings> load(std::string_view role, const Sources& sources);
+
+  const std::string& text(std::string_view key) const;
+  std::int64_t integer(std::string_view key) const;
+  Duration duration(std::string_view key) const;
+  bool boolean(std::string_view key) const;
+  const std::vector<TokenEntry>& tokens() const { return tokens_; }
+
+ private:
+  Result<void> read_file(std::string_view role, const std::string& path);
+
+  std::map<std::string, std::string, std::less<>> values_;
+  std::vector<TokenEntry> tokens_;
+};
+
+/// `api.port` → `DOORBUSTER_API_PORT`.
+std::string environment_name(std::string_view key);
+
+}  // namespace doorbuster::config
