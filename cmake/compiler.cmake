@@ -21,6 +21,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND DOORBUSTER_SANITIZE STREQUAL "thread
   add_compile_options(-Wno-tsan)
 endif()
 
+if(DOORBUSTER_FUZZ)
+  # Every library reports to libFuzzer which branches an input reaches.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(DOORBUSTER_CCACHE ccache)
 if(DOORBUSTER_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${DOORBUSTER_CCACHE})
