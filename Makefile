@@ -44,7 +44,7 @@ soak:
 bench:
 	@tools/install_packages build test bench
 	@tools/build release $(JOBS) all
-	@exec tools/bench
+	@exec tools/run_benchmarks
 
 lint:
 	@tools/install_packages build test slow lint

@@ -9,7 +9,7 @@ SKIPPED = {"build", "__pycache__", "corpus", ".git"}
 
 def all_files(root=ROOT):
     """Paths relative to `root`, sorted."""
-    found = [name for name in os.listdir(root) if os.path.isfile(os.path.join(root, name))]
+    found = [name for name in os.listdir(root) if name != ".git" and os.path.isfile(os.path.join(root, name))]
     for top in FOLDERS:
         for folder, inner, names in os.walk(os.path.join(root, top)):
             inner[:] = [name for name in inner if name not in SKIPPED]

@@ -1,4 +1,4 @@
-"""Builds a preset, runs its ctest programs and counts: every GoogleTest case is one, every script test is one."""
+"""Builds a preset, runs its ctest programs, counts: each GoogleTest case is one, each script test is one."""
 
 import json
 import os
@@ -99,8 +99,8 @@ def run_ctest(preset, jobs, arguments=(), environment=None):
     reports = os.path.join(results, "gtest")
     os.makedirs(reports)
     junit = os.path.join(results, "ctest.xml")
-    command = ["ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error", "--parallel", str(jobs),
-               "--output-junit", junit, *arguments]
+    command = ["ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error", "--parallel",
+               str(jobs), "--output-junit", junit, *arguments]
     # The trailing slash makes it a folder, in which each program writes PROGRAM.json.
     surroundings = {**os.environ, **(environment or {}), "GTEST_OUTPUT": f"json:{reports}/"}
     sys.stdout.flush()

@@ -70,6 +70,7 @@ void IoShard::drain(Duration patience, Work done) {
 }
 
 void IoShard::tear_down() {
+  if (!*alive_) return;  // done before: the loop may have stopped since, and would never run this
   shard_.run([this] {
     *alive_ = false;
     server_ = nullptr;

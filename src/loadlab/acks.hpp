@@ -33,7 +33,8 @@ struct Ack {
   std::uint16_t status = 0;      ///< 0: no reply
 };
 
-/// `{"user":"17","status":201,"code":"...","sequence":1,"sent_us":1,"received_us":2}`; what is absent is null.
+/// `{"user":"17","status":201,"code":"...","sequence":1,"sent_us":1,"received_us":2}`; what is absent is
+/// null.
 void append_line(const Ack& ack, std::string& out);
 
 class AcksFile {

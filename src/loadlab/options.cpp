@@ -156,10 +156,14 @@ Result<Threshold> Threshold::parse(std::string_view text) {
 
 bool Threshold::met(double value) const {
   switch (sign) {
-    case Sign::less: return value < limit;
-    case Sign::less_equal: return value <= limit;
-    case Sign::greater: return value > limit;
-    case Sign::greater_equal: return value >= limit;
+    case Sign::less:
+      return value < limit;
+    case Sign::less_equal:
+      return value <= limit;
+    case Sign::greater:
+      return value > limit;
+    case Sign::greater_equal:
+      return value >= limit;
   }
   return false;
 }
@@ -213,7 +217,8 @@ Result<void> read_users(const OptionTexts& texts, Options& options) {
     return bad("--users", fmt::format("--users is '{}': write unique or repeat:K", users));
   }
   if (texts.first_user > kMostFirstUser) {
-    return bad("--first-user", fmt::format("--first-user is {}: at most {}", texts.first_user, kMostFirstUser));
+    return bad("--first-user",
+               fmt::format("--first-user is {}: at most {}", texts.first_user, kMostFirstUser));
   }
   options.first_user = texts.first_user == 0 ? random_first_user() : texts.first_user;
   return {};

@@ -27,7 +27,19 @@ struct Target {
 enum class Connections : std::uint8_t { keep_alive, per_request };
 
 /// What a threshold may be about. Times are compared in milliseconds.
-enum class Figure : std::uint8_t { tps, peak_tps, mean, p50, p90, p99, p999, max, errors, error_rate, issued };
+enum class Figure : std::uint8_t {
+  tps,
+  peak_tps,
+  mean,
+  p50,
+  p90,
+  p99,
+  p999,
+  max,
+  errors,
+  error_rate,
+  issued
+};
 
 /// `p99<50ms`, `tps>=1000`, `errors<1%` (then the share of executed tests), `issued>=500`.
 struct Threshold {
@@ -44,7 +56,7 @@ struct Options {
   std::vector<Target> targets;  ///< virtual user i asks target i modulo their number
   std::string campaign = "default";
   std::uint32_t vusers = 0;
-  std::optional<Duration> duration;  ///< measured time; the warm-up comes before it
+  std::optional<Duration> duration;       ///< measured time; the warm-up comes before it
   std::optional<std::uint64_t> requests;  ///< exactly so many measured requests
   double rate = 0;                        ///< requests a second over all threads; 0: closed loop
   Duration ramp_up{0};

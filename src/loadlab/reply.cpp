@@ -7,8 +7,8 @@ namespace doorbuster::loadlab {
 namespace {
 
 constexpr std::array<std::string_view, kOutcomes> kOutcomeNames = {
-    "issued",   "already",  "sold_out",    "not_started", "ended",  "paused",    "accepted",
-    "answered", "unavailable", "limited",     "denied", "not_found", "unexpected"};
+    "issued",   "already",     "sold_out", "not_started", "ended",     "paused",    "accepted",
+    "answered", "unavailable", "limited",  "denied",      "not_found", "unexpected"};
 
 constexpr std::array<std::string_view, kErrorKinds> kErrorNames = {
     "connect_refused", "connect_timeout", "connect_failed", "no_local_port", "timeout",  "closed",
@@ -82,13 +82,19 @@ std::string_view to_text(ErrorKind kind) {
 ReplyFacts read_reply(int status, std::string_view body) {
   switch (status) {
     case 200:
-    case 201: return read_coupon(status, body);
-    case 202: return answered(Outcome::accepted);
+    case 201:
+      return read_coupon(status, body);
+    case 202:
+      return answered(Outcome::accepted);
     case 401:
-    case 403: return failed(Outcome::denied, ErrorKind::http_401_403);
-    case 404: return failed(Outcome::not_found, ErrorKind::http_404);
-    case 429: return failed(Outcome::limited, ErrorKind::http_429);
-    case 503: return failed(Outcome::unavailable, ErrorKind::http_503);
+    case 403:
+      return failed(Outcome::denied, ErrorKind::http_401_403);
+    case 404:
+      return failed(Outcome::not_found, ErrorKind::http_404);
+    case 429:
+      return failed(Outcome::limited, ErrorKind::http_429);
+    case 503:
+      return failed(Outcome::unavailable, ErrorKind::http_503);
     case 409:
     case 410: {
       const auto problem = problem_of(body);
@@ -98,7 +104,8 @@ ReplyFacts read_reply(int status, std::string_view body) {
       if (problem == "paused") return answered(Outcome::paused);
       return failed(Outcome::unexpected, ErrorKind::http_4xx);
     }
-    default: break;
+    default:
+      break;
   }
   if (status >= 200 && status < 300) return answered(Outcome::answered);
   if (status >= 500) return failed(Outcome::unexpected, ErrorKind::http_5xx);

@@ -8,7 +8,8 @@
 namespace doorbuster::loadlab {
 
 RequestBytes::RequestBytes(const Options& options, const Target& target) {
-  const auto path = target.path.empty() ? fmt::format("/v1/campaigns/{}/coupons", options.campaign) : target.path;
+  const auto path =
+      target.path.empty() ? fmt::format("/v1/campaigns/{}/coupons", options.campaign) : target.path;
   body_start_ = path.ends_with("/coupon/issue") ? R"({"userId":)" : R"({"user_id":)";
   head_ = fmt::format("POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n", path,
                       target.authority);

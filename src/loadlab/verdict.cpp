@@ -98,7 +98,8 @@ void judge_sequences(const std::vector<Sighting>& all, Verdict& verdict) {
     if (a.sequence == 0 || a.sequence != b.sequence || a.code == b.code) continue;
     if (!counted) ++verdict.sequences_used_twice;
     counted = true;
-    example(verdict, fmt::format("number {} was given to {} and {}", a.sequence, a.code.view(), b.code.view()));
+    example(verdict,
+            fmt::format("number {} was given to {} and {}", a.sequence, a.code.view(), b.code.view()));
   }
 }
 
@@ -133,7 +134,8 @@ Verdict judge(Tally& tally, const Window& window) {
   verdict.order_inversions = count_order_inversions(tally.sightings);
   verdict.wrong_users = tally.wrong_users;
   if (verdict.wrong_users != 0) {
-    example(verdict, fmt::format("{} coupons named another user than the one who asked", verdict.wrong_users));
+    example(verdict,
+            fmt::format("{} coupons named another user than the one who asked", verdict.wrong_users));
   }
   return verdict;
 }

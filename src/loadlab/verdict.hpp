@@ -10,8 +10,8 @@
 namespace doorbuster::loadlab {
 
 struct Verdict {
-  std::uint64_t issued = 0;    ///< measured: distinct (user, code), seen first with 201 or 200
-  std::uint64_t already = 0;   ///< measured: all further sightings
+  std::uint64_t issued = 0;   ///< measured: distinct (user, code), seen first with 201 or 200
+  std::uint64_t already = 0;  ///< measured: all further sightings
   std::uint64_t users_with_two_codes = 0;
   std::uint64_t codes_with_two_users = 0;
   std::uint64_t sequences_used_twice = 0;  ///< by different coupons

@@ -124,6 +124,33 @@ TEST(FilesAlone, ALogThatEndsBeforeItsEndIsCorrupt) {
   EXPECT_EQ(audit_with_cut(system, 9).error().code, ErrorCode::corrupt);
 }
 
+TEST(Refilled, AGapThatTheLedgerIsFillingIsNoFault) {
+  // 2, 3 and 4 were decided, told to nobody and lost; 5 was safe; 2 was then given out again.
+  FakeSystem system(10, 1);
+  system.give(coupon(5));
+  EXPECT_THAT(broken(system.audit()), testing::ElementsAre(Promise::numbers));
+  auto again = coupon(2);
+  again.decided_at = at(9'000);
+  system.give(again);
+  system.rows.back().refilled = system.holders.back().refilled = true;
+  std::get<CouponIssued>(system.log.records.back().event).refilled = true;
+  const auto report = system.audit();
+  EXPECT_THAT(broken(report), IsEmpty()) << to_text(*report);
+  EXPECT_THAT(to_text(*report), testing::HasSubstr("2 numbers are missing after a loss"));
+}
+
+TEST(Refilled, AGapBehindThatIsAFault) {
+  FakeSystem system(10, 1);
+  system.give(coupon(3));
+  auto again = coupon(2);
+  again.decided_at = at(4'000);
+  system.give(again);
+  system.rows.back().refilled = system.holders.back().refilled = true;
+  std::get<CouponIssued>(system.log.records.back().event).refilled = true;
+  system.give(coupon(6));
+  EXPECT_THAT(broken(system.audit()), testing::ElementsAre(Promise::numbers));
+}
+
 TEST(Refilled, ANumberGivenAgainAfterALossMayBeDecidedLater) {
   FakeSystem system(10, 3);
   system.rows[0].refilled = system.holders[0].refilled = true;

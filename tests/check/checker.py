@@ -206,9 +206,11 @@ class Checker:
                      " HAVING count(DISTINCT user) > 1", "number {} was given to {} users")
         self.rule(4, "SELECT code, count(DISTINCT user) FROM coupon GROUP BY code HAVING count(DISTINCT user) > 1",
                   "code {} was given to {} users")
-        self.rule(4, "SELECT before + 1, sequence - 1 FROM (SELECT sequence,"
-                     " lag(sequence, 1, 0) OVER (ORDER BY sequence) AS before FROM coupon)"
-                     " WHERE sequence > before + 1", "numbers {} to {} are missing")
+        # A gap is known to the ledger when a lower number was given out again after the coupon above was decided.
+        self.rule(4, "SELECT before + 1, sequence - 1 FROM (SELECT sequence, decided_at,"
+                     " lag(sequence, 1, 0) OVER (ORDER BY sequence) AS before FROM coupon) AS c"
+                     " WHERE sequence > before + 1 AND NOT EXISTS (SELECT 1 FROM coupon r WHERE r.refilled = 1"
+                     " AND r.sequence <= c.before AND r.decided_at >= c.decided_at)", "numbers {} to {} are missing")
 
     def sold_out(self):
         """Simpler than the audit: no refusal may come before the campaign was full for the first time."""

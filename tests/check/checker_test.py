@@ -46,6 +46,8 @@ class Files:
         self.folder = folder
         self.log = sqlite3.connect(os.path.join(folder, "log.db"))
         self.repo = sqlite3.connect(os.path.join(folder, "repo.db"))
+        for database in (self.log, self.repo):
+            database.execute("PRAGMA synchronous = OFF")  # these files need not survive anything
         self.log.executescript(LOG_SCHEMA)
         self.repo.executescript(REPO_SCHEMA)
         self.acks = []
@@ -68,20 +70,21 @@ class Files:
         self.row(number, **changed)
         self.ack(number, **changed)
 
-    def event(self, number, user=None, sequence=None, code_number=None, decided=None):
+    def event(self, number, user=None, sequence=None, code_number=None, decided=None, refilled=0):
         user, sequence = user or f"u{number}", sequence or number
         coded, decided = code(code_number or number), decided or 1000 * number
         self.position += 1
-        self.crc = zlib.crc32(checker.coupon_bytes("sale", 1, 1, sequence, 0, user, coded, decided, "api-1"), self.crc)
-        self.log.execute("INSERT INTO event VALUES(?,1,1,1,1,?,?,?,?,0,1,?)",
-                         (self.position, sequence, user, coded, decided, self.crc))
+        self.crc = zlib.crc32(checker.coupon_bytes("sale", 1, 1, sequence, refilled, user, coded, decided, "api-1"),
+                              self.crc)
+        self.log.execute("INSERT INTO event VALUES(?,1,1,1,1,?,?,?,?,?,1,?)",
+                         (self.position, sequence, user, coded, decided, refilled, self.crc))
 
-    def row(self, number, user=None, sequence=None, code_number=None, decided=None):
-        self.repo.execute("INSERT INTO coupon VALUES(1,?,?,?,1,1,?,0)",
+    def row(self, number, user=None, sequence=None, code_number=None, decided=None, refilled=0):
+        self.repo.execute("INSERT INTO coupon VALUES(1,?,?,?,1,1,?,?)",
                           (sequence or number, user or f"u{number}", code(code_number or number),
-                           decided or 1000 * number))
+                           decided or 1000 * number, refilled))
 
-    def ack(self, number, user=None, sequence=None, code_number=None, decided=None, status=201):
+    def ack(self, number, user=None, sequence=None, code_number=None, decided=None, refilled=0, status=201):
         self.acks.append({"user": user or f"u{number}", "status": status, "sequence": sequence or number,
                           "code": checker.code_text(code(code_number or number)),
                           "sent_us": (decided or 1000 * number) - 500, "received_us": (decided or 1000 * number) + 400})
@@ -190,6 +193,14 @@ class CheckerTest(unittest.TestCase):
     def test_4_a_missing_number(self):
         files = self.files(5, 3)
         files.give(5)
+        self.assert_broken(files, 4)
+
+    def test_4_missing_numbers_that_are_being_given_out_again(self):
+        files = self.files(9, 1)
+        files.give(5)
+        files.give(2, decided=9000, refilled=1)
+        self.assert_broken(files)
+        files.give(8, decided=9500)
         self.assert_broken(files, 4)
 
     def test_5_sold_out_with_coupons_left(self):

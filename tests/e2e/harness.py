@@ -3,6 +3,7 @@
 Only the standard library. The program is named by the environment variable DOORBUSTER_BINARY.
 """
 
+import ctypes
 import http.client
 import json
 import os
@@ -16,10 +17,10 @@ import tempfile
 import threading
 import time
 import unittest
-import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKER = os.path.join(HERE, "..", "check", "checker.py")
+LIBC = ctypes.CDLL(None)
 READY_SECONDS = 30  # generous: sanitizer builds, many tests at once
 
 
@@ -41,7 +42,7 @@ def now_us():
 
 
 def wait_until(condition, seconds=10, what="the condition"):
-    """Asks again every 10 ms. \\returns the first true value"""
+    """Asks again every 10 ms. \returns the first true value"""
     until = time.monotonic() + seconds
     while True:
         value = condition()
@@ -121,9 +122,15 @@ class Server:
 
     def launch(self):
         command = [binary(), self.role, "--port", str(self.port), "--bind", "127.0.0.1", "--data", self.data]
+        def prepare():
+            # A test that is killed takes its servers along: PR_SET_PDEATHSIG is 1.
+            LIBC.prctl(1, signal.SIGKILL)
+            if self.preexec:
+                self.preexec()
+
         self.process = subprocess.Popen(command + self.extra, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, env={**os.environ, **self.environment},
-                                        preexec_fn=self.preexec)
+                                        preexec_fn=prepare)
         return self
 
     def start(self):
@@ -183,7 +190,7 @@ class Server:
         return values
 
     def stop(self, seconds=20):
-        """SIGTERM. \\returns the exit status"""
+        """SIGTERM. \returns the exit status"""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
         return self.wait(seconds)
@@ -292,7 +299,7 @@ class Load:
 
 
 def raw_exchange(port, data, timeout=15, half_close=False):
-    """Sends bytes and reads until the server closes or falls silent. \\returns what came"""
+    """Sends bytes and reads until the server closes or falls silent. \returns what came"""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as raw:
         try:
             raw.sendall(data)
@@ -313,7 +320,7 @@ def raw_exchange(port, data, timeout=15, half_close=False):
 
 
 def read_replies(raw, count):
-    """Reads `count` replies with Content-Length from a socket. \\returns [(status, body)]"""
+    """Reads `count` replies with Content-Length from a socket. \returns [(status, body)]"""
     replies, pending = [], b""
     while len(replies) < count:
         while b"\r\n\r\n" not in pending:
@@ -341,8 +348,18 @@ def issue_bytes(campaign, user):
             f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
 
-def quoted(text):
-    return urllib.parse.quote(text, safe="")
+def fill(server, campaign, count, acks=None, at_once=64):
+    """Asks for users u1 to u<count>, many requests in flight on one connection. \returns what was answered"""
+    acks = acks or Acks()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        for first in range(1, count + 1, at_once):
+            users = [f"u{number}" for number in range(first, min(first + at_once, count + 1))]
+            sent = now_us()
+            raw.sendall(b"".join(issue_bytes(campaign, user) for user in users))
+            for user, (status, body) in zip(users, read_replies(raw, len(users))):
+                kind = "application/problem+json" if status >= 400 else "application/json"
+                acks.add(user, sent, Reply(status, {"content-type": kind}, body))
+    return acks
 
 
 def limit_file_size(size):
@@ -351,6 +368,14 @@ def limit_file_size(size):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     return limit
+
+
+def mounted_tmpfs(test, folder, options):
+    """Mounts a file system in memory over a folder until the test ends; needs root."""
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False)
+    if done.returncode != 0:
+        test.skipTest("tmpfs cannot be mounted here")
+    test.addCleanup(subprocess.run, ["umount", "-l", folder], check=False)
 
 
 class SystemTest(unittest.TestCase):

@@ -2,6 +2,7 @@
 """Stopped and started, the system has everything it had."""
 
 import json
+import shutil
 
 from harness import SystemTest, main
 
@@ -52,7 +53,6 @@ class RestartTest(SystemTest):
         api.create("sale", 5)
         coupon = api.issue("sale", "a").json()
         self.assertEqual(api.stop(), 0)
-        import shutil
         copy = self.folder + "/copy"
         shutil.copytree(self.data, copy)
         api = self.started(copy)

@@ -12,13 +12,13 @@ constexpr const char* kSchema = R"(
 CREATE TABLE campaign(
   number INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
-  name TEXT, coupon_limit INTEGER, starts_at INTEGER, ends_at INTEGER, status TEXT, strategy TEXT, durability TEXT,
-  revision INTEGER, epoch INTEGER, created_at INTEGER);
+  name TEXT, coupon_limit INTEGER, starts_at INTEGER, ends_at INTEGER, status TEXT, strategy TEXT,
+  durability TEXT, revision INTEGER, epoch INTEGER, created_at INTEGER);
 CREATE TABLE campaign_change(
   position INTEGER PRIMARY KEY,
   campaign INTEGER NOT NULL REFERENCES campaign(number),
-  name TEXT, coupon_limit INTEGER, starts_at INTEGER, ends_at INTEGER, status TEXT, strategy TEXT, durability TEXT,
-  revision INTEGER, epoch INTEGER, created_at INTEGER);
+  name TEXT, coupon_limit INTEGER, starts_at INTEGER, ends_at INTEGER, status TEXT, strategy TEXT,
+  durability TEXT, revision INTEGER, epoch INTEGER, created_at INTEGER);
 CREATE TABLE instance(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE event(
   position INTEGER PRIMARY KEY,

@@ -86,7 +86,7 @@ TEST(IssueBody, TakesOnlyAnObject) {
   for (const std::string_view body : {"[]", "1", "null", "\"user_id\"", "[{\"user_id\":1}]"}) {
     const auto user = parse_issue_body(body);
     ASSERT_FALSE(user) << body;
-    EXPECT_EQ(user.error().code, ErrorCode::invalid) << body;
+    EXPECT_EQ(user.error().code, ErrorCode::malformed) << body;
   }
 }
 

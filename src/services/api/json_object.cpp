@@ -106,7 +106,9 @@ Result<JsonObject> JsonObject::parse(std::string_view text) {
                       "the body is no JSON: something follows its end at byte " + std::to_string(used));
   }
   auto& handler = parser.handler();
-  if (!handler.is_object) return make_error(ErrorCode::invalid, "the body must be a JSON object");
+  if (!handler.is_object)
+    return make_error(ErrorCode::malformed, "the body is no JSON object: something else begins at byte " +
+                                                std::to_string(text.find_first_not_of(" \t\r\n")));
   if (handler.twice) {
     return make_error(ErrorCode::invalid, "'" + *handler.twice + "' is given twice", *handler.twice);
   }

@@ -28,7 +28,7 @@ class JsonObject {
   /// No request needs more, and every name is compared with those before it.
   static constexpr std::size_t kMostMembers = 64;
 
-  /// \returns malformed with the offset (no JSON), invalid (no object, a name given twice, too many members)
+  /// \returns malformed with the offset (no JSON, no object), invalid (a name given twice, too many members)
   static Result<JsonObject> parse(std::string_view text);
 
   const std::vector<JsonMember>& members() const { return members_; }
