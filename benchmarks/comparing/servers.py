@@ -11,9 +11,10 @@ MODULES = "/usr/lib/nginx/modules"
 LUA_MODULE = os.path.join(MODULES, "ngx_http_lua_module.so")
 FILES = 65536
 MOST_CONNECTIONS = 16384
-# As long as a coupon's reply (campaign id and user id of the comparison).
+# As long as a coupon's reply (campaign id and user id of the comparison), but no coupon: the same one for
+# everybody would rightly look like a broken promise to our generator.
 COUPON_SIZED = (
-    '{"code":"0123456789ABCDEF","campaign_id":"compare-0001","user_id":"100000000000001","sequence":123456,'
+    '{"null":"0123456789ABCDEF","campaign_id":"compare-0001","user_id":"100000000000001","sequence":123456,'
     '"issued_at":"2026-01-01T00:00:00.000000Z","durable":"log"}'
 )
 

@@ -34,7 +34,7 @@ HttpConnection::Slot& HttpConnection::new_slot() {
 }
 
 std::string& HttpConnection::out() {
-  if (out_.capacity() <= sizeof(std::string)) out_ = host_->take_buffer();
+  if (out_.empty() && out_.capacity() <= sizeof(std::string)) out_ = host_->take_buffer();
   return out_;
 }
 
@@ -159,6 +159,8 @@ void HttpConnection::flush() {
       ask_for_piece();
     } else if (first_ == next_) {
       if (input_ended_) return close();
+      // Its last reply was written before the drain began, and could not say that no more follow.
+      if (host_->draining && idle() && !has_unread()) return linger();
       if (!parser_ && !paused_) set_read_deadline();
     }
     if (host_ == nullptr) return;

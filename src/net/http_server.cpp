@@ -77,6 +77,7 @@ class HttpServer::Impl : public ConnectionHost, public std::enable_shared_from_t
   void accept();
   void admit(StreamSocket socket);
   void accept_the_rest();
+  void close_idle();
   void start_tick();
 
   Acceptor acceptor_;
@@ -163,10 +164,8 @@ void HttpServer::Impl::drain(Duration patience, UniqueFunction<void()> done) {
   draining = true;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
-  const auto all = connections;
-  for (const auto& connection : all) {
-    if (connection->idle() && !connection->has_unread()) connection->close();
-  }
+  // In the next turn: what has been read from a socket already, its handler takes first.
+  shard.post([me = shared_from_this()] { me->close_idle(); });
   when_empty = [me = shared_from_this(), held = std::move(done)]() mutable {
     me->patience_timer_.cancel();
     held();
@@ -176,6 +175,13 @@ void HttpServer::Impl::drain(Duration patience, UniqueFunction<void()> done) {
   patience_timer_.async_wait([me = shared_from_this()](const boost::system::error_code& error) {
     if (!error) me->stop();
   });
+}
+
+void HttpServer::Impl::close_idle() {
+  const auto all = connections;
+  for (const auto& connection : all) {
+    if (connection->idle() && !connection->has_unread()) connection->close();
+  }
 }
 
 void HttpServer::Impl::stop() {
