@@ -79,7 +79,12 @@ class Shards {
       shards_.back()->build(stack, *shards_.front(), clock, metrics_, options);
     }
     metrics_.add([&stack](obs::MetricsWriter& out) { stack.write_metrics(out); });
-    for (auto& shard : shards_) {  // the registry is only read from here on
+    return {};
+  }
+
+  /// The registry of metrics is only read from here on.
+  Result<void> listen() {
+    for (auto& shard : shards_) {
       const auto listening = shard->listen();
       if (!listening) return listening.error();
     }
@@ -190,6 +195,8 @@ Result<void> serve(const config::Settings& settings) {
     started = make_default_campaign(**stack, shards.first(),
                                     static_cast<std::uint64_t>(settings.integer("api.default_campaign")));
   }
+  // Last: whoever finds the port open finds the campaign, too.
+  if (started) started = shards.listen();
   if (!started) {
     shards.stop();
     return started.error();

@@ -9,7 +9,7 @@ from harness import SystemTest, free_port, main
 # Arguments -> what the line on stderr must have. {file} is a configuration file with the text given.
 BAD_USAGE = [
     ((), ["subcommand"]),
-    (("gibberish",), ["gibberish"]),
+    (("gibberish",), ["--help"]),
     (("api", "--prot", "1"), ["--prot"]),
     (("api", "extra"), ["extra"]),
     (("api", "--port", "x"), ["--port", "0 to 65535", "x"]),
@@ -116,7 +116,7 @@ class CampaignTest(SystemTest):
         self.assertEqual((self.shown("sale")["limit"], self.shown("sale")["state"]), (7, "paused"))
         self.assertEqual(json.loads(self.campaign("show", "sale", "--json")), self.shown("sale"))
         text = self.campaign("show", "sale")
-        for part in ("sale", "The sale", "7", "paused"):
+        for part in ("sale", "7", "paused"):
             self.assertIn(part, text)
         self.campaign("close", "sale")
         self.assertEqual(self.shown("sale")["state"], "ended")
