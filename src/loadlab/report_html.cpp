@@ -240,6 +240,7 @@ std::string promise_table(const Report& report) {
   count("one code, two users", verdict.codes_with_two_users);
   count("one number, two coupons", verdict.sequences_used_twice);
   count("coupon of another user", verdict.wrong_users);
+  count("number over the limit", verdict.above_limit);
   row(out, "answered earlier, numbered later", grouped_count(verdict.order_inversions));
   return out + "</table>";
 }
