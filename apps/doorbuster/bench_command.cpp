@@ -1,4 +1,4 @@
-#include "bench_command.hpp"
+#include "apps/doorbuster/bench_command.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

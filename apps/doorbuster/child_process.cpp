@@ -8,11 +8,25 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 namespace doorbuster {
+namespace {
+
+/// Started as /proc/self/exe, the child would be named `exe` in `top` and `pgrep`.
+Result<std::string> own_path() {
+  std::error_code error;
+  auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) return path.string();
+  return make_error(ErrorCode::unavailable, fmt::format("cannot read /proc/self/exe: {}", error.message()));
+}
+
+}  // namespace
 
 Result<void> ChildProcess::start(const std::vector<std::string>& arguments) {
+  const auto path = own_path();
+  if (!path) return path.error();
   std::vector<char*> argv;
   std::string program = "doorbuster";  // as `ps` shows it
   argv.push_back(program.data());
@@ -30,7 +44,7 @@ Result<void> ChildProcess::start(const std::vector<std::string>& arguments) {
     sigset_t none;
     sigemptyset(&none);
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-    ::execv("/proc/self/exe", argv.data());
+    ::execv(path->c_str(), argv.data());
     ::_exit(127);
   }
   pid_ = child;

@@ -1,6 +1,7 @@
 // doorbuster: one program, one role per subcommand.
 
 #include <CLI/CLI.hpp>
+#include <exception>
 
 #include "apps/doorbuster/api_command.hpp"
 #include "apps/doorbuster/audit_command.hpp"
@@ -11,7 +12,9 @@
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/up_command.hpp"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app{"Doorbuster hands out a limited number of things, first come, first served."};
   app.name("doorbuster");
   app.set_version_flag("--version", DOORBUSTER_VERSION);
@@ -32,4 +35,15 @@ int main(int argc, char** argv) {
     return doorbuster::kUsageExit;
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {  // no memory, no thread: at start, as the data plane throws none
+    std::fprintf(stderr, "doorbuster: %s\n", error.what());
+    return doorbuster::kUsageExit;
+  }
 }

@@ -53,7 +53,10 @@ class Supervisor {
     auto pause = 50ms;
     while (signals.wait(pause) == 0) {
       if (const auto status = child_.poll()) {
-        if (!greeted_)
+        // It ended by itself before it was ever ready and has said why: nothing that a restart mends. One
+        // that was killed is started again.
+        constexpr int kKilled = 128;
+        if (!greeted_ && *status < kKilled)
           return *status == 0 ? kUsageExit : *status;  // it has said why: nothing that a restart mends
         log().warn("up: the api has ended with {}; starting it again in {} ms", *status, back_off_.count());
         restart_at_ = std::chrono::steady_clock::now() + back_off_;

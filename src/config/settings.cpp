@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <set>
 
 namespace doorbuster::config {
 namespace {
@@ -127,6 +128,7 @@ Result<void> Settings::read_file(std::string_view role, const std::string& path)
     const auto root = YAML::LoadFile(path);
     if (root.IsNull()) return {};
     if (!root.IsMap()) return wrong(fmt::format("{}:1: sections such as 'api:' are wanted", path));
+    std::set<std::string> seen;
     for (const auto& section : root) {
       const auto name = section.first.as<std::string>();
       if (section.second.IsNull()) continue;
@@ -134,6 +136,8 @@ Result<void> Settings::read_file(std::string_view role, const std::string& path)
         return wrong(fmt::format("{}: '{}' is not a section with keys", at(section.first), name));
       for (const auto& entry : section.second) {
         const auto key = fmt::format("{}.{}", name, entry.first.as<std::string>());
+        if (!seen.insert(key).second)
+          return wrong(fmt::format("{}: {} is given twice", at(entry.first), key));
         if (key == "api.tokens") {
           if (!entry.second.IsSequence())
             return wrong(fmt::format("{}: api.tokens is a list", at(entry.first)));
@@ -141,7 +145,7 @@ Result<void> Settings::read_file(std::string_view role, const std::string& path)
             if (!item.IsMap())
               return wrong(fmt::format("{}: a token is {{token: ..., role: ...}}", at(item)));
             TokenEntry token;
-            token.line = item.Mark().line + 1;
+            token.place = at(item);
             for (const auto& field : item) {
               const auto field_name = field.first.as<std::string>();
               auto* slot = field_name == "token"  ? &token.token

@@ -36,7 +36,7 @@ struct TokenEntry {
   std::string token;
   std::string role;
   std::string sub;
-  int line = 0;
+  std::string place;  ///< file and line
 };
 
 /// Immutable after load().

@@ -79,6 +79,8 @@ TEST_F(SettingsTest, SaysWhatIsWrongWithTheFileItself) {
   EXPECT_THAT(error(), EndsWith(":1: 'api' is not a section with keys"));
   file("api:\n  port: [1]\n");
   EXPECT_THAT(error(), EndsWith(":2: api.port is one value"));
+  file("api:\n  port: 1\n  port: 2\n");
+  EXPECT_THAT(error(), EndsWith(":3: api.port is given twice"));
 }
 
 TEST_F(SettingsTest, ReadsTokens) {
@@ -87,6 +89,7 @@ TEST_F(SettingsTest, ReadsTokens) {
   ASSERT_TRUE(settings);
   ASSERT_EQ(settings->tokens().size(), 1U);
   EXPECT_EQ(settings->tokens()[0].sub, "alice");
+  EXPECT_EQ(settings->tokens()[0].place, path_ + ":3");
   file("api:\n  tokens:\n    - {token: x, roll: user}\n");
   EXPECT_THAT(error(), EndsWith(":3: a token has no 'roll'"));
 }

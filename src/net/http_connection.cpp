@@ -1,42 +1,36 @@
 #include "net/http_connection.hpp"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "proto/http/problem.hpp"
 
 namespace doorbuster::net {
-
-namespace asio = boost::asio;
 
 namespace {
 
 /// How long a client that still sends is listened to after the last reply, so that it is not reset.
 constexpr Duration kLingerTime = std::chrono::seconds(2);
 
+/// Then other connections are served.
+constexpr int kMostReadsInARow = 16;
+
 }  // namespace
 
-struct HttpConnection::OnRead {
-  using allocator_type = InPlaceAllocator<void, 192>;
-  std::shared_ptr<HttpConnection> self;
+HttpConnection::HttpConnection(ConnectionHost& host, int descriptor)
+    : host_(&host), descriptor_(descriptor) {}
 
-  allocator_type get_allocator() const noexcept { return allocator_type(self->read_memory_); }
-  void operator()(const boost::system::error_code& error, std::size_t size) {
-    auto& connection = *self;
-    connection.on_read(error, size, std::move(self));
-  }
-};
-
-HttpConnection::HttpConnection(ConnectionHost& host, StreamSocket socket)
-    : host_(&host), socket_(std::move(socket)) {}
+HttpConnection::~HttpConnection() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
 
 void HttpConnection::start() {
   set_read_deadline();
-  start_read(shared_from_this());
+  if (!host_->watch(*this, descriptor_)) close();
 }
 
 void HttpConnection::refuse(const http::Response& response) {
@@ -45,34 +39,43 @@ void HttpConnection::refuse(const http::Response& response) {
   host_->flush_later(shared_from_this());
 }
 
-void HttpConnection::start_read(std::shared_ptr<HttpConnection> self) {
-  reading_ = true;
-  socket_.async_read_some(asio::buffer(input_), OnRead{std::move(self)});
+void HttpConnection::on_ready(std::uint32_t events) {
+  if (host_ == nullptr) return;
+  // Closed on both sides. Behind our own shutdown that is the end of lingering, met by reading; before, a
+  // reset.
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !lingering_) return close();
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if ((events & EPOLLOUT) != 0 && waiting_for_space_) {
+    waiting_for_space_ = false;
+    flush();
+  }
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
+  readable_ = true;
+  read();
 }
 
-void HttpConnection::on_read(const boost::system::error_code& error, std::size_t size,
-                             std::shared_ptr<HttpConnection> self) {
-  reading_ = false;
-  if (host_ == nullptr) return;
-  if (error) {
-    if (error != asio::error::eof) return close();
-    return on_end_of_input();
-  }
-  if (lingering_) return start_read(std::move(self));  // dropped
-  if (no_more_requests_) return;
-  if (size == sizeof input_) {
-    // There may be more. It is read here, past the small buffer, and counts as one piece with the beginning.
+void HttpConnection::read() {
+  for (int round = 0; host_ != nullptr && wants_input(); ++round) {
+    if (round == kMostReadsInARow) {  // the others' turn
+      return host_->shard.post([self = shared_from_this()] { self->read(); });
+    }
     char* const scratch = host_->scratch.get();
-    std::memcpy(scratch, input_, size);
-    const auto more =
-        ::recv(socket_.native_handle(), scratch + size, ConnectionHost::kScratchBytes - size, MSG_DONTWAIT);
-    // An end or an error is met again by the next read.
-    take_input({scratch, size + static_cast<std::size_t>(more > 0 ? more : 0)});
-  } else {
-    take_input({input_, size});
+    const auto size = ::recv(descriptor_, scratch, ConnectionHost::kScratchBytes, MSG_DONTWAIT);
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      readable_ = false;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) close();
+      return;
+    }
+    if (size == 0) {
+      readable_ = false;
+      return on_end_of_input();
+    }
+    // Less than there was room for: all there is. What comes later makes an event of its own; an end that was
+    // there already has been told with this one.
+    if (static_cast<std::size_t>(size) < ConnectionHost::kScratchBytes && !hung_up_) readable_ = false;
+    if (!lingering_) take_input({scratch, static_cast<std::size_t>(size)});
   }
-  if (host_ == nullptr || reading_ || paused_ || no_more_requests_) return;
-  start_read(std::move(self));
 }
 
 void HttpConnection::on_end_of_input() {
@@ -182,7 +185,7 @@ void HttpConnection::resume_reading() {
   keep_rest(consume(tail_));
   if (host_ == nullptr) return;
   set_read_deadline();
-  if (!reading_ && !paused_ && !no_more_requests_) start_read(shared_from_this());
+  read();
 }
 
 void HttpConnection::set_read_deadline() {
@@ -206,7 +209,7 @@ bool HttpConnection::idle() const {
 
 bool HttpConnection::has_unread() const {
   char byte = 0;
-  return ::recv(const_cast<StreamSocket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+  return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void HttpConnection::check_deadlines() {
@@ -227,19 +230,17 @@ void HttpConnection::check_deadlines() {
 
 void HttpConnection::linger() {
   if (input_ended_) return close();
-  boost::system::error_code ignored;
-  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  ::shutdown(descriptor_, SHUT_WR);
   lingering_ = true;
   read_deadline_ = host_->tick + host_->ticks(kLingerTime);
-  if (!reading_) start_read(shared_from_this());
+  read();
 }
 
 void HttpConnection::close() {
   if (host_ == nullptr) return;
   const auto self = shared_from_this();  // the host's table may be the last that holds it
   auto& host = *std::exchange(host_, nullptr);
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  ::close(std::exchange(descriptor_, -1));  // which ends the watch, too
   if (parser_) host.give_parser(std::move(parser_));
   slots_.clear();
   // A source that is being asked right now must not be destroyed under its own feet.

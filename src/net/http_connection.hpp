@@ -1,7 +1,7 @@
 #pragma once
 // One connection of HttpServer, and what all connections of a server share. Private to src/net.
 //
-//   on_read ──▶ consume ──▶ handler(request, Responder) ...         as many as the bytes hold
+//   on_ready ──▶ consume ──▶ handler(request, Responder) ...         as many as the bytes hold
 //                                 │ answer(), in any order
 //                                 ▼
 //               slots_ ──advance──▶ out_ ──end of turn: flush──▶ send ──▶ linger, or the next request
@@ -12,17 +12,22 @@
 //    out_ holds replies of requests before first_, and the beginning of first_'s when stream_ is set.
 // 2. Only the last request of a connection closes it: nothing is read behind one that does
 // (no_more_requests_).
-// 3. At most one read and one wait for writability are pending.
+// 3. readable_ is set from an event until a read has emptied the socket: events tell of changes alone
+//    (EPOLLET), so one that came while reading paused is made up for later.
 // 4. parser_ is set exactly while a request has come in part; tail_ then holds its bytes. Reading that has
 // paused
 //    leaves whole requests in tail_.
-// 5. host_ is null from close() on, and nothing happens any more.
+// 5. The descriptor is watched from start() to close(), without a further epoll_ctl.
+// 6. host_ is null from close() on, and nothing happens any more.
+//
+// Why not async_read_some: Asio 1.81 tries to read once more before it waits, a system call for each request
+// that finds nothing, and each operation has a state of its own to fetch from memory. Here the connections of
+// a server have an epoll of their own, and Asio waits for that one descriptor.
 //
 // One thread: the shard's.
 
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,14 +37,12 @@
 #include <vector>
 
 #include "net/http_server.hpp"
-#include "net/in_place_memory.hpp"
 #include "proto/http/request_parser.hpp"
 
 namespace doorbuster::net {
 
 /// Sockets know their executor's type: a type-erased one costs a virtual call for every operation.
 using SocketExecutor = boost::asio::io_context::executor_type;
-using StreamSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, SocketExecutor>;
 
 /// What the connections of one server share.
 class ConnectionHost {
@@ -47,6 +50,11 @@ class ConnectionHost {
   static constexpr std::size_t kScratchBytes = 64 * 1024;
 
   ConnectionHost(rt::Shard& shard, const HttpServerOptions& options, HttpServer::Handler handler);
+
+  /// Makes the epoll, and waits for it from now on. \returns unavailable
+  Result<void> start_watching();
+  void stop_watching();
+  bool watch(HttpConnection& connection, int descriptor);
 
   /// Calls flush() on `connection` at the end of this turn.
   void flush_later(std::shared_ptr<HttpConnection> connection);
@@ -80,7 +88,13 @@ class ConnectionHost {
 
  private:
   void flush_all();
+  void wait_for_events();
+  void dispatch_events();
 
+  boost::asio::posix::basic_stream_descriptor<SocketExecutor> epoll_;
+  bool dispatching_ = false;
+  // Closed while events are being told: a later event of the same batch may still name them.
+  std::vector<std::shared_ptr<HttpConnection>> closed_;
   std::vector<std::shared_ptr<HttpConnection>> to_flush_;
   std::vector<std::shared_ptr<HttpConnection>> flushing_;
   std::vector<std::string> buffers_;
@@ -90,9 +104,15 @@ class ConnectionHost {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(ConnectionHost& host, StreamSocket socket);
+  /// \param descriptor a non-blocking socket, owned from now on
+  HttpConnection(ConnectionHost& host, int descriptor);
+  ~HttpConnection();
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
 
   void start();
+  /// \param events of epoll
+  void on_ready(std::uint32_t events);
   /// Answers with `response`, which is the only thing this connection will ever say.
   void refuse(const http::Response& response);
   /// Sends what is complete; called by the host at the end of a turn.
@@ -128,12 +148,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     bool chunked = true;
     bool close = false;
   };
-  struct OnRead;
-  struct OnWritable;
 
-  void start_read(std::shared_ptr<HttpConnection> self);
-  void on_read(const boost::system::error_code& error, std::size_t size,
-               std::shared_ptr<HttpConnection> self);
+  bool wants_input() const { return readable_ && (lingering_ || (!paused_ && !no_more_requests_)); }
+  void read();
   void on_end_of_input();
   void take_input(std::string_view bytes);
   std::string_view consume(std::string_view bytes);
@@ -157,7 +174,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::size_t unsent() const { return out_.size() - sent_ + held_bytes_; }
 
   ConnectionHost* host_;
-  StreamSocket socket_;
+  int descriptor_;
   std::uint64_t first_ = 0;
   std::uint64_t next_ = 0;
   std::vector<Slot> slots_;  // a power of two
@@ -166,7 +183,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::size_t held_bytes_ = 0;       // in slots_
   std::uint32_t read_deadline_ = 0;  // in ticks; 0: none
   std::uint32_t write_deadline_ = 0;
-  bool reading_ = false;
+  bool readable_ = false;
+  bool hung_up_ = false;          // the client has closed its side: reading goes on until that is met
   bool request_started_ = false;  // read_deadline_ is that of a request
   bool paused_ = false;
   bool waiting_for_space_ = false;
@@ -180,9 +198,6 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::unique_ptr<http::RequestParser> parser_;
   std::string tail_;
   std::unique_ptr<Stream> stream_;
-  InPlaceMemory<192> read_memory_;
-  // Most requests fit. Larger ones are read on through the host's scratch buffer.
-  char input_[512];
 };
 
 }  // namespace doorbuster::net

@@ -10,15 +10,6 @@
 
 namespace doorbuster::net {
 
-struct HttpConnection::OnWritable {
-  std::shared_ptr<HttpConnection> self;
-
-  void operator()(const boost::system::error_code& error) {
-    self->waiting_for_space_ = false;
-    if (!error) self->flush();
-  }
-};
-
 HttpConnection::Slot& HttpConnection::new_slot() {
   const auto in_the_air = next_ - first_;
   if (in_the_air == slots_.size()) {
@@ -34,7 +25,7 @@ HttpConnection::Slot& HttpConnection::new_slot() {
 }
 
 std::string& HttpConnection::out() {
-  if (out_.capacity() <= sizeof(std::string)) out_ = host_->take_buffer();
+  if (out_.empty() && out_.capacity() <= sizeof(std::string)) out_ = host_->take_buffer();
   return out_;
 }
 
@@ -159,6 +150,8 @@ void HttpConnection::flush() {
       ask_for_piece();
     } else if (first_ == next_) {
       if (input_ended_) return close();
+      // Its last reply was written before the drain began, and could not say that no more follow.
+      if (host_->draining && idle() && !has_unread()) return linger();
       if (!parser_ && !paused_) set_read_deadline();
     }
     if (host_ == nullptr) return;
@@ -170,7 +163,7 @@ void HttpConnection::flush() {
 bool HttpConnection::send_some() {
   if (out_.empty()) return true;
   const auto size =
-      ::send(socket_.native_handle(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+      ::send(descriptor_, out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     close();
     return false;
@@ -189,8 +182,7 @@ bool HttpConnection::send_some() {
     out_.erase(0, sent_);
     sent_ = 0;
   }
-  waiting_for_space_ = true;
-  socket_.async_wait(StreamSocket::wait_write, OnWritable{shared_from_this()});
+  waiting_for_space_ = true;  // an event tells when there is some
   return true;
 }
 

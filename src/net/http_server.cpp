@@ -1,12 +1,16 @@
 #include "net/http_server.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 
 #include "base/log.hpp"
 #include "net/http_connection.hpp"
@@ -27,6 +31,8 @@ using Acceptor = asio::basic_socket_acceptor<tcp, SocketExecutor>;
 constexpr int kBacklog = 4096;  // a drop's crowd connects within one second
 /// Connections over the limit that still read their 503; beyond them, further ones are cut without a word.
 constexpr std::size_t kMostRefusedOpen = 256;
+/// Then those are served who are connected.
+constexpr int kMostAcceptsInARow = 64;
 /// Without descriptors an accept would fail at once again.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
@@ -75,8 +81,9 @@ class HttpServer::Impl : public ConnectionHost, public std::enable_shared_from_t
 
  private:
   void accept();
-  void admit(StreamSocket socket);
-  void accept_the_rest();
+  int accept_what_is_there(int most);
+  void admit(int socket);
+  void close_idle();
   void start_tick();
 
   Acceptor acceptor_;
@@ -94,47 +101,58 @@ Result<void> HttpServer::Impl::listen() {
   boost::system::error_code error;
   acceptor_.listen(kBacklog, error);
   if (error) return bind_failed("listen on", options.bind, options.port, error);
+  acceptor_.native_non_blocking(true, error);
   port_ = acceptor_.local_endpoint(error).port();
   self = weak_from_this();
+  if (const auto watching = start_watching(); !watching) return watching.error();
   accept();
   start_tick();
   return {};
 }
 
 void HttpServer::Impl::accept() {
-  acceptor_.async_accept(
-      [me = shared_from_this()](const boost::system::error_code& error, StreamSocket socket) {
-        if (me->stopped_ || me->draining) {
-          if (!error && !me->stopped_) me->admit(std::move(socket));
-          return;
-        }
-        if (!error) {
-          me->admit(std::move(socket));
-          return me->accept();
-        }
-        // Out of file descriptors, mostly: connections wait in the backlog until some are free.
-        log().warn("cannot accept a connection: {}", error.message());
-        me->accept_timer_.expires_after(kAcceptPause);
-        me->accept_timer_.async_wait([me](const boost::system::error_code& cancelled) {
-          if (!cancelled && !me->stopped_ && !me->draining) me->accept();
-        });
-      });
+  acceptor_.async_wait(Acceptor::wait_read,
+                       [me = shared_from_this()](const boost::system::error_code& error) {
+                         if (error || me->stopped_ || me->draining) return;
+                         const int failed = me->accept_what_is_there(kMostAcceptsInARow);
+                         if (failed == 0) return me->accept();
+                         // Out of file descriptors, mostly: connections wait in the backlog until some are
+                         // free.
+                         log().warn("cannot accept a connection: {}", ::strerrordesc_np(failed));
+                         me->accept_timer_.expires_after(kAcceptPause);
+                         me->accept_timer_.async_wait([me](const boost::system::error_code& cancelled) {
+                           if (!cancelled && !me->stopped_ && !me->draining) me->accept();
+                         });
+                       });
 }
 
-void HttpServer::Impl::admit(StreamSocket socket) {
-  ++stats.accepted;
-  boost::system::error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
-  if (stats.open < options.most_connections) {
-    auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
-    add(connection);
-    return connection->start();
+/// \returns 0, or an error that will not go away by itself
+int HttpServer::Impl::accept_what_is_there(int most) {
+  for (int i = 0; i < most && !stopped_; ++i) {
+    const int socket = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket >= 0) {
+      admit(socket);
+      continue;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    // A connection that was reset while it waited concerns nobody but its client.
+    if (errno != EINTR && errno != ECONNABORTED) return errno;
   }
-  ++stats.refused;
-  if (connections.size() - stats.open >= kMostRefusedOpen) return;
-  auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
-  connection->refuse(http::server_problem(503, "this server has as many connections as it takes"));
-  add(std::move(connection));
+  return 0;
+}
+
+void HttpServer::Impl::admit(int socket) {
+  ++stats.accepted;
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  auto connection = std::make_shared<HttpConnection>(*this, socket);
+  if (stats.open >= options.most_connections) {
+    ++stats.refused;
+    if (connections.size() - stats.open >= kMostRefusedOpen) return;
+    connection->refuse(http::server_problem(503, "this server has as many connections as it takes"));
+  }
+  add(connection);
+  connection->start();
 }
 
 void HttpServer::Impl::start_tick() {
@@ -146,27 +164,13 @@ void HttpServer::Impl::start_tick() {
   });
 }
 
-/// Those who have connected already are clients like the others; closing the acceptor would reset them.
-void HttpServer::Impl::accept_the_rest() {
-  boost::system::error_code error;
-  acceptor_.non_blocking(true, error);
-  for (;;) {
-    StreamSocket socket(shard.context().get_executor());
-    acceptor_.accept(socket, error);
-    if (error) return;
-    admit(std::move(socket));
-  }
-}
-
 void HttpServer::Impl::drain(Duration patience, UniqueFunction<void()> done) {
-  if (acceptor_.is_open()) accept_the_rest();
+  // Those who have connected already are clients like the others; closing the acceptor would reset them.
+  if (acceptor_.is_open()) accept_what_is_there(kBacklog);
   draining = true;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
-  const auto all = connections;
-  for (const auto& connection : all) {
-    if (connection->idle() && !connection->has_unread()) connection->close();
-  }
+  close_idle();
   when_empty = [me = shared_from_this(), held = std::move(done)]() mutable {
     me->patience_timer_.cancel();
     held();
@@ -178,6 +182,13 @@ void HttpServer::Impl::drain(Duration patience, UniqueFunction<void()> done) {
   });
 }
 
+void HttpServer::Impl::close_idle() {
+  const auto all = connections;
+  for (const auto& connection : all) {
+    if (connection->idle() && !connection->has_unread()) connection->close();
+  }
+}
+
 void HttpServer::Impl::stop() {
   stopped_ = true;
   boost::system::error_code ignored;
@@ -186,6 +197,7 @@ void HttpServer::Impl::stop() {
   accept_timer_.cancel();
   const auto all = connections;
   for (const auto& connection : all) connection->close();
+  stop_watching();
 }
 
 Result<void> probe_port(const std::string& bind, std::uint16_t port) {

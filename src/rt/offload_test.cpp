@@ -25,12 +25,13 @@ TEST(Offload, BringsTheResultBackToTheShard) {
 
 TEST(Offload, RefusesWhenItsQueueIsFull) {
   Shard shard("test");
-  Offload offload("db", 1, 1);
   std::promise<void> started;
   std::promise<void> release;
+  auto released = release.get_future();
+  Offload offload("db", 1, 1);  // last: its thread uses what stands above
   ASSERT_TRUE(offload.try_run([&] {
     started.set_value();
-    release.get_future().wait();
+    released.wait();
   }));
   started.get_future().wait();
   ASSERT_TRUE(offload.try_run([] {}));

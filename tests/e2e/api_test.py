@@ -117,7 +117,7 @@ class Issuing(ApiTest):
         self.assert_reply(self.api.request("POST", path, {}), 422)
         broken = self.assert_reply(self.api.request("POST", path, '{"user_id": '), 400)
         self.assertRegex(broken.json()["detail"], r"\d")  # names the offset
-        self.assert_reply(self.api.request("POST", path, '["a"]'), 422)
+        self.assert_reply(self.api.request("POST", path, '["a"]'), 400)
         self.assert_reply(self.api.request("POST", path, '{"user_id":"' + "a" * 5000 + '"}'), 413)
         self.assertEqual(self.api.request("GET", "/v1/campaigns/sale").json()["issued"], 0)
 

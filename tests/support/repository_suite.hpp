@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ports/coupon_repository.hpp"
 #include "tests/support/samples.hpp"
 
 namespace doorbuster::test {

@@ -116,7 +116,9 @@ class TidyTest(unittest.TestCase):
     def test_length_of_lines(self):
         self.assert_silent("src/rt/a.cpp", "// " + "x" * 107 + "\n")
         self.assert_breach("src/rt/a.cpp", "\n// " + "x" * 108 + "\n", 2, "111 characters")
-        self.assert_breach("tools/a", "# " + "x" * 109 + "\n", 1, "111 characters")
+        self.assert_breach("src/rt/a.cpp", 'x = R"(\n)";\n// ' + "x" * 108 + "\n", 3, "111 characters")
+        self.assert_silent("src/rt/a.cpp", 'x = R"(\n' + "x" * 200 + '\n)";\n')
+        self.assert_silent("src/rt/a.cpp", "/// | " + "x" * 200 + " |\n")
         self.assert_silent("src/rt/a.cpp", "// " + "\N{LATIN SMALL LETTER U WITH DIAERESIS}" * 107 + "\n")
 
     def test_names_of_files(self):

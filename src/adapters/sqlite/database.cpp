@@ -283,17 +283,17 @@ Result<void> check_format(Database& database, int supported, std::string_view wh
 }
 
 void drop_page_cache(const std::string& path) {
-  struct stat wanted {};
-  if (::stat(path.c_str(), &wanted) != 0) return;
+  std::error_code error;
+  const auto wanted = std::filesystem::canonical(path, error);
+  if (error) return;
   // SQLite's own descriptors are used: opening the file here and closing it again would drop the POSIX locks
-  // that the connections of this process hold on it.
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
-    const int file = std::atoi(entry.path().filename().c_str());
-    struct stat found {};
-    if (::fstat(file, &found) == 0 && found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino) {
-      ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-    }
+  // that the connections of this process hold on it. They are found by their names: a call on a descriptor of
+  // somebody else, such as a connection that is being closed, would be a race.
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || target != wanted) continue;
+    ::posix_fadvise(std::atoi(entry.path().filename().c_str()), 0, 0, POSIX_FADV_DONTNEED);
   }
 }
 

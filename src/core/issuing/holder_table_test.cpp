@@ -1,6 +1,7 @@
 #include "core/issuing/holder_table.hpp"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -12,20 +13,17 @@ namespace {
 std::atomic<std::size_t> allocated_bytes{0};
 }
 
-// The memory of a table is counted, not estimated: every allocation of this program carries its size in
-// front.
+// The memory of a table is counted, not estimated: by what the allocator gave for each block.
 void* operator new(std::size_t size) {
-  auto* block = static_cast<std::size_t*>(std::malloc(size + 16));
+  void* block = std::malloc(size);
   if (block == nullptr) throw std::bad_alloc();
-  *block = size;
-  allocated_bytes += size;
-  return block + 2;
+  allocated_bytes += malloc_usable_size(block);
+  return block;
 }
-void operator delete(void* at) noexcept {
-  if (at == nullptr) return;
-  auto* block = static_cast<std::size_t*>(at) - 2;
-  allocated_bytes -= *block;
-  std::free(block);
+// Not inlined: g++ would see free() for a block of operator new, and warn.
+[[gnu::noinline]] void operator delete(void* at) noexcept {
+  allocated_bytes -= malloc_usable_size(at);
+  std::free(at);
 }
 void operator delete(void* at, std::size_t) noexcept {
   operator delete(at);

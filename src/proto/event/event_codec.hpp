@@ -31,11 +31,13 @@ Result<Event> from_json(std::string_view text);
 /// length in two bytes and then the bytes; `time` is microseconds since 1970 UTC, signed, in eight bytes.
 ///
 /// A coupon: kind (1 byte: 1), version (1 byte: 1), campaign id (text), epoch (4 bytes), revision (4 bytes),
-/// sequence (8 bytes), refilled (1 byte: 0 or 1), user id (text), code (10 bytes), decided_at (time), instance (text).
+/// sequence (8 bytes), refilled (1 byte: 0 or 1), user id (text), code (10 bytes), decided_at (time),
+/// instance (text).
 ///
-/// A definition: kind (1 byte: 2), version (1 byte: 1), campaign id (text), epoch (4 bytes), revision (4 bytes), name
-/// (text), limit (8 bytes), starts_at (1 byte: 0 or 1, then time, 0 when not set), ends_at (as starts_at), status
-/// (text: `open`, ...), strategy (text: `atomic`, ...), durability (text: `log`, ...), created_at (time).
+/// A definition: kind (1 byte: 2), version (1 byte: 1), campaign id (text), epoch (4 bytes), revision (4
+/// bytes), name (text), limit (8 bytes), starts_at (1 byte: 0 or 1, then time, 0 when not set), ends_at (as
+/// starts_at), status (text: `open`, ...), strategy (text: `atomic`, ...), durability (text: `log`, ...),
+/// created_at (time).
 void append_canonical(const Event& event, std::string& out);
 
 /// CRC-32 as zlib computes it (ISO 3309, polynomial 0xedb88320), going on from the value of the record

@@ -53,6 +53,45 @@ TEST(RequestParser, IsReadyForTheNextAfterReset) {
   EXPECT_EQ(parser.request().path, "/b");
 }
 
+TEST(RequestParser, TakesThePathOutOfAWholeAddress) {
+  struct Case {
+    const char* target;
+    const char* path;
+    const char* query;
+  };
+  for (const auto& [target, path, query] :
+       {Case{"http://h", "/", ""}, Case{"HTTP://h:80/a", "/a", ""}, Case{"http://h?q=1", "/", "q=1"},
+        Case{"/a?b?c", "/a", "b?c"}, Case{"http://[::1]:1/a?b", "/a", "b"}}) {
+    RequestParser parser;
+    const auto bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    ASSERT_EQ(parser.parse(bytes), Status::complete) << target;
+    EXPECT_EQ(parser.request().path, path) << target;
+    EXPECT_EQ(parser.request().query, query) << target;
+    EXPECT_EQ(parser.request().target, target);
+  }
+}
+
+TEST(RequestParser, KnowsWhoWantsTheConnectionToStay) {
+  const auto stays = [](const std::string& version, const std::string& field) {
+    RequestParser parser;
+    EXPECT_EQ(parser.parse("GET / HTTP/" + version + "\r\n" + kHost + field + "\r\n"), Status::complete);
+    return parser.keep_alive();
+  };
+  EXPECT_TRUE(stays("1.1", ""));
+  EXPECT_FALSE(stays("1.1", "Connection: upgrade, Close\r\n"));
+  EXPECT_FALSE(stays("1.0", ""));
+  EXPECT_TRUE(stays("1.0", "Connection: Keep-Alive\r\n"));
+  EXPECT_FALSE(stays("1.0", "Connection: keep-alive\r\nConnection: close\r\n"));
+}
+
+TEST(RequestParser, AcceptsTheSameLengthTwice) {
+  const std::string bytes =
+      "POST / HTTP/1.1\r\n" + kHost + "Content-Length: 2\r\ncontent-length: 2\r\n\r\nab";
+  RequestParser parser;
+  ASSERT_EQ(parser.parse(bytes), Status::complete);
+  EXPECT_EQ(parser.request().body, "ab");
+}
+
 TEST(RequestParser, SeesThatABodyWaitsForAnInvitation) {
   RequestParser parser;
   EXPECT_EQ(parser.parse("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
@@ -125,6 +164,30 @@ INSTANTIATE_TEST_SUITE_P(
             "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", 413},
         Bad{"BareLineFeedInChunks", "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n1\na",
             400},
+        Bad{"LongExtension",
+            "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(300, 'e') +
+                "\r\n",
+            400},
+        Bad{"ControlCharacterInExtension",
+            "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n1;\x01\r\na\r\n", 400},
+        Bad{"SpaceBehindChunkSize",
+            "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n", 400},
+        Bad{"LongTrailers",
+            "POST / HTTP/1.1\r\n" + kHost +
+                "Transfer-Encoding: chunked\r\n\r\n0\r\nT: " + std::string(2000, 't'),
+            431},
+        Bad{"MuchFramingForLittleBody",
+            [] {
+              std::string bytes = "POST / HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n";
+              for (int i = 0; i < 200; ++i) bytes += "1;" + std::string(200, 'e') + "\r\na\r\n";
+              return bytes;
+            }(),
+            413},
+        Bad{"HostWithPath", "GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", 400},
+        Bad{"ListOfHosts", "GET / HTTP/1.1\r\nHost: x, y\r\n\r\n", 400},
+        Bad{"AddressOfOtherScheme", "GET ftp://x/ HTTP/1.1\r\n" + kHost + "\r\n", 400},
+        Bad{"AddressWithUser", "GET http://u@x/ HTTP/1.1\r\n" + kHost + "\r\n", 400},
+        Bad{"StarForGet", "GET * HTTP/1.1\r\n" + kHost + "\r\n", 400},
         Bad{"LongHead", "GET / HTTP/1.1\r\n" + kHost + "A: " + std::string(9000, 'b') + "\r\n\r\n", 431},
         Bad{"LongHeadWithoutEnd", "GET / HTTP/1.1\r\n" + std::string(9000, 'b'), 431},
         Bad{"LongLine", std::string(9000, 'b'), 431},
