@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "loadlab/acks.hpp"
+#include "loadlab/campaign_limit.hpp"
 #include "loadlab/options.hpp"
 #include "loadlab/report.hpp"
 #include "loadlab/run.hpp"
@@ -138,11 +140,16 @@ int bench(const BenchFlags& flags) {
   hooks.interrupts = &interrupts;
   hooks.acks = acks.get();
   hooks.progress = [&progress](const loadlab::LiveCounts& counts) { progress.show(counts); };
+  const auto limit_before = loadlab::ask_limit(*options);
   auto result = loadlab::run_load(*options, hooks);
   progress.clear();
   if (!result) {
     complain(result.error().detail);
     return kUsage;
+  }
+  // It may have been raised meanwhile: no number is above the higher of the two.
+  if (const auto limit_after = limit_before ? loadlab::ask_limit(*options) : std::nullopt) {
+    result->limit = std::max(*limit_before, *limit_after);
   }
   const auto report = loadlab::make_report(*options, std::move(*result));
   bool complete = true;
@@ -193,6 +200,8 @@ void add_bench_command(CLI::App& app, int& exit_code) {
   command->add_option("--threads", load.threads, "Threads of the generator")->capture_default_str();
   command->add_flag("--retry", load.retry,
                     "After 503 or 429 (when Retry-After is over) or no reply, ask again for the same user");
+  command->add_flag("--allow-busy-generator", load.busy_generator_allowed,
+                    "A generator without room left is a warning, not exit status 4: for CPU per request");
   command
       ->add_option("--threshold", load.thresholds,
                    "What must hold, else exit status 2: p99<50ms, tps>=1000, errors<1%. Repeatable")

@@ -62,12 +62,12 @@ def wrk(port, path, connections, seconds, script=None, arguments=()):
 
 
 def bench(binary, port, connections, seconds, folder):
-    """Our generator. Status 4 (it was the bottleneck) is what this scenario wants: its cost is the figure."""
+    """Our generator. It may well be the bottleneck: its cost a request is the figure."""
     report = os.path.join(folder, "bench.json")
     command = [binary, "bench", f"http://127.0.0.1:{port}", "--vusers", str(connections), "--duration",
-               f"{seconds}s", "--json", report]
+               f"{seconds}s", "--json", report, "--allow-busy-generator"]
     output, status, cpu, wall = run_measured(command, seconds)
-    if status not in (0, 4) or not os.path.exists(report):
+    if status != 0 or not os.path.exists(report):
         raise Failure(f"doorbuster bench ended with status {status}: {output.strip()[-300:]}")
     with open(report, encoding="utf-8") as file:
         figures = json.load(file)

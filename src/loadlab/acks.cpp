@@ -17,6 +17,7 @@ void append_line(const Ack& ack, std::string& out) {
   } else {
     fmt::format_to(at, "{}", ack.status);
   }
+  if (!ack.problem.empty()) fmt::format_to(at, R"(,"problem":"{}")", ack.problem);
   if (ack.code.empty()) {
     out += R"(,"code":null)";
   } else {

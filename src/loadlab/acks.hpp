@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -30,11 +31,13 @@ struct Ack {
   std::int64_t sent_us = 0;      ///< since the epoch
   std::int64_t received_us = 0;  ///< 0: no reply
   CodeText code;                 ///< empty: none
-  std::uint16_t status = 0;      ///< 0: no reply
+  std::string_view problem;  ///< static text: why the campaign refused ("sold-out"); empty: it did not say
+  std::uint16_t status = 0;  ///< 0: no reply
 };
 
 /// `{"user":"17","status":201,"code":"...","sequence":1,"sent_us":1,"received_us":2}`; what is absent is
-/// null.
+/// null. A refusal has `"problem":"ended"` beside its status: 410 alone would look like sold-out to the
+/// audit.
 void append_line(const Ack& ack, std::string& out);
 
 class AcksFile {

@@ -48,6 +48,19 @@ TEST(AckLine, SaysEverythingOfAReply) {
       "{\"user\":\"17\",\"status\":201,\"code\":\"ABC\",\"sequence\":3,\"sent_us\":5,\"received_us\":9}\n");
 }
 
+TEST(AckLine, NamesTheReasonOfARefusal) {
+  Ack ack = ack_of(17);
+  ack.status = 410;
+  ack.problem = problem_slug(Outcome::ended);
+  ack.received_us = 9;
+  std::string line;
+  append_line(ack, line);
+  EXPECT_EQ(
+      line,
+      "{\"user\":\"17\",\"status\":410,\"problem\":\"ended\",\"code\":null,\"sequence\":null,\"sent_us\":5,"
+      "\"received_us\":9}\n");
+}
+
 TEST(AckLine, IsNullWhereNothingCame) {
   std::string line;
   append_line(ack_of(17), line);

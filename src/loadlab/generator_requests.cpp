@@ -278,6 +278,7 @@ void Generator::note(const VirtualUser& vuser, Moment received, int status, cons
     ack.received_us = (received.time_since_epoch() + shared_.epoch_offset).count();
     ack.code = CodeText(facts->code);
     ack.sequence = facts->sequence;
+    ack.problem = problem_slug(facts->outcome);
   }
   acks_.push_back(ack);
   if (acks_.size() >= kAcksInBlock) flush_acks();

@@ -254,6 +254,7 @@ Result<Options> parse_options(const OptionTexts& texts) {
   }
   options.token = texts.token;
   options.retry = texts.retry;
+  options.busy_generator_allowed = texts.busy_generator_allowed;
   for (const auto& text : texts.thresholds) {
     auto threshold = Threshold::parse(text);
     if (!threshold) return threshold.error();

@@ -68,6 +68,7 @@ struct Options {
   std::string token;
   std::uint32_t threads = 1;
   bool retry = false;
+  bool busy_generator_allowed = false;  ///< only CPU per request is wanted: see make_report()
   std::vector<Threshold> thresholds;
 };
 
@@ -88,6 +89,7 @@ struct OptionTexts {
   std::string token;
   std::uint64_t threads = 1;
   bool retry = false;
+  bool busy_generator_allowed = false;
   std::vector<std::string> thresholds;
 };
 

@@ -75,6 +75,21 @@ std::string_view to_text(Outcome outcome) {
   return kOutcomeNames[static_cast<std::size_t>(outcome)];
 }
 
+std::string_view problem_slug(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::sold_out:
+      return "sold-out";
+    case Outcome::not_started:
+      return "not-started";
+    case Outcome::ended:
+      return "ended";
+    case Outcome::paused:
+      return "paused";
+    default:
+      return {};
+  }
+}
+
 std::string_view to_text(ErrorKind kind) {
   return kErrorNames[static_cast<std::size_t>(kind)];
 }

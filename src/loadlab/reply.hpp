@@ -29,6 +29,9 @@ inline constexpr std::size_t kOutcomes = 13;
 /// The name in JSON and in the text report: "sold_out".
 std::string_view to_text(Outcome outcome);
 
+/// The last part of the problem type that a refusal comes with ("sold-out"); empty for every other outcome.
+std::string_view problem_slug(Outcome outcome);
+
 /// Whether this is an answer of the campaign. Those are nGrinder's successful tests; the others are errors.
 constexpr bool is_success(Outcome outcome) {
   return outcome < Outcome::unavailable;

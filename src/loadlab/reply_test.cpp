@@ -73,6 +73,14 @@ TEST(Reply, HasANameOfItsOwnForEveryOutcomeAndError) {
   EXPECT_EQ(to_text(ErrorKind::interrupted), "interrupted");
 }
 
+TEST(Reply, GivesBackTheReasonThatARefusalCameWith) {
+  for (const auto* slug : {"sold-out", "ended", "not-started", "paused"}) {
+    const auto facts = read_reply(410, "{\"type\":\"/problems/" + std::string(slug) + "\"}");
+    EXPECT_EQ(problem_slug(facts.outcome), slug);
+  }
+  EXPECT_EQ(problem_slug(Outcome::issued), "");
+}
+
 TEST(RetryAfter, IsReadInSecondsUpToAnHour) {
   EXPECT_EQ(retry_after_seconds("2"), 2U);
   EXPECT_EQ(retry_after_seconds("99999"), 3600U);

@@ -10,6 +10,8 @@ namespace {
 
 constexpr double kMostLateShare = 0.05;
 constexpr double kBusyThread = 0.9;
+/// In a shorter run start-up counts for too much to judge the generator by it.
+constexpr Duration kShortestRate = std::chrono::seconds(2);
 
 double to_ms(Duration duration) {
   return static_cast<double>(duration.count()) / 1000.0;
@@ -86,10 +88,17 @@ void judge_validity(const Options& options, const RunResult& result, Report& rep
         100 * late_share, 100 * kMostLateShare);
   }
   if (result.busiest_thread > kBusyThread) {
-    report.warnings.push_back(
-        fmt::format("the generator's busiest thread used {:.0f} % of a core: the generator may be the "
-                    "bottleneck, try --threads {}",
-                    100 * result.busiest_thread, options.threads + 1));
+    auto text = fmt::format(
+        "the generator's busiest thread used {:.0f} % of a core: the generator may be the "
+        "bottleneck, try --threads {}",
+        100 * result.busiest_thread, options.threads + 1);
+    const bool rate_is_the_result =
+        !report.open_loop && options.duration && *options.duration >= kShortestRate;
+    if (rate_is_the_result && !options.busy_generator_allowed && report.invalid.empty()) {
+      report.invalid = std::move(text);
+    } else {
+      report.warnings.push_back(std::move(text));
+    }
   }
   if (tally.unequal_starts != 0 && report.executed != 0) {
     report.warnings.push_back(fmt::format("{} of {} virtual users had no connection when the run began",
@@ -120,6 +129,7 @@ Report make_report(const Options& options, RunResult&& result) {
 
   auto& tally = result.tally;
   report.verdict = judge(tally, result.window);
+  if (result.limit) check_limit(tally, *result.limit, report.verdict);
   const auto measured = std::max(result.window.until - result.window.from, Duration::zero());
   report.duration_s = static_cast<double>(measured.count()) / 1e6;
   if (measured.count() > 0) {

@@ -79,6 +79,11 @@ struct Report {
   int exit_status() const;
 };
 
+/// A run is invalid when no reply came; in an open loop, when more than 5 % of the sends were late or never
+/// made; and when a generator thread used more than 90 % of its core where the rate is the result: in a
+/// closed loop with
+/// --duration of two seconds or more. With --requests, in an open loop that kept its schedule, and with
+/// `busy_generator_allowed` (only CPU per request matters) the last is a warning.
 Report make_report(const Options& options, RunResult&& result);
 
 std::string to_text(const Report& report);

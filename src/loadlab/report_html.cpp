@@ -13,28 +13,36 @@ namespace {
 constexpr std::size_t kMostPoints = 200;
 
 constexpr std::string_view kStyle = R"css(
-:root{--page:#f6f5f1;--card:#fff;--ink:#1d2324;--soft-ink:#5f6b6d;--rule:#e2e0d8;--accent:#0b6e69;--good:#1c7a4a;--bad:#b3261e;
---issued:#0b7f6f;--already:#62b5a5;--sold_out:#8c96a3;--not_started:#b9a44c;--ended:#6d7783;--paused:#d0bd72;--accepted:#5f8fd0;--answered:#3f74b5;
+:root{--page:#f6f5f1;--card:#fff;--ink:#1d2324;--soft-ink:#5f6b6d;--rule:#e2e0d8;--accent:#0b6e69;
+--good:#1c7a4a;--bad:#b3261e;
+--issued:#0b7f6f;--already:#62b5a5;--sold_out:#8c96a3;--not_started:#b9a44c;--ended:#6d7783;
+--paused:#d0bd72;--accepted:#5f8fd0;--answered:#3f74b5;
 --unavailable:#e08a2c;--limited:#c9622b;--denied:#9c5aa8;--not_found:#7d4f8c;--unexpected:#b3261e}
-@media (prefers-color-scheme:dark){:root{--page:#131718;--card:#1c2223;--ink:#e8ecea;--soft-ink:#9aa6a7;--rule:#2d3536;--accent:#4cc4b6;--good:#5ecb92;--bad:#ff8a80;
---issued:#35b5a2;--already:#1f7468;--sold_out:#77828f;--not_started:#c4b05c;--ended:#59636e;--paused:#8f8245;--accepted:#7fabe6;--answered:#6a9fe0;
+@media (prefers-color-scheme:dark){:root{--page:#131718;--card:#1c2223;--ink:#e8ecea;--soft-ink:#9aa6a7;
+--rule:#2d3536;--accent:#4cc4b6;--good:#5ecb92;--bad:#ff8a80;
+--issued:#35b5a2;--already:#1f7468;--sold_out:#77828f;--not_started:#c4b05c;--ended:#59636e;
+--paused:#8f8245;--accepted:#7fabe6;--answered:#6a9fe0;
 --unavailable:#f0a04a;--limited:#e5814a;--denied:#c08acb;--not_found:#a276b0;--unexpected:#ff8a80}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif;font-variant-numeric:tabular-nums}
+body{margin:0;background:var(--page);color:var(--ink);
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif;font-variant-numeric:tabular-nums}
 main{max-width:1060px;margin:0 auto;padding:36px 20px 60px}
 h1{font-size:26px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em}
 h2{font-size:15px;margin:0 0 12px}
 .lead{color:var(--soft-ink);margin:0 0 24px;overflow-wrap:anywhere}
-.verdict{border-left:4px solid var(--good);background:var(--card);padding:12px 16px;margin:0 0 20px;border-radius:0 8px 8px 0}
+.verdict{border-left:4px solid var(--good);background:var(--card);padding:12px 16px;margin:0 0 20px;
+border-radius:0 8px 8px 0}
 .verdict.bad{border-color:var(--bad)}
 .verdict strong{color:var(--good)}.verdict.bad strong{color:var(--bad)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px;margin-bottom:20px}
 .tile,.card{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:16px 18px}
-.tile b{display:block;font-size:26px;line-height:1.2;font-weight:600;letter-spacing:-.02em;white-space:nowrap}
+.tile b{display:block;font-size:26px;line-height:1.2;font-weight:600;letter-spacing:-.02em;
+white-space:nowrap}
 .tile span{color:var(--soft-ink);font-size:13px}
 .card{margin-bottom:20px}
 .card p{color:var(--soft-ink);font-size:13px;margin:-6px 0 12px}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:20px;align-items:start;margin-bottom:20px}.pair .card{margin:0}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:20px;align-items:start;
+margin-bottom:20px}.pair .card{margin:0}
 svg{display:block;width:100%;height:auto}
 .grid{stroke:var(--rule);stroke-width:1}
 .tick{fill:var(--soft-ink);font-size:12px}
@@ -42,7 +50,8 @@ svg{display:block;width:100%;height:auto}
 .soft{opacity:.13}.area{opacity:.92}
 .hover{fill:transparent}.hover:hover{fill:var(--ink);opacity:.07}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13px;color:var(--soft-ink);margin-top:10px}
-.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px;vertical-align:-1px}
+.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px;
+vertical-align:-1px}
 table{border-collapse:collapse;width:100%}
 td{padding:5px 0;border-top:1px solid var(--rule)}tr:first-child td{border-top:0}
 td+td{text-align:right;white-space:nowrap;padding-left:14px}
@@ -240,7 +249,8 @@ std::string promise_table(const Report& report) {
   count("one code, two users", verdict.codes_with_two_users);
   count("one number, two coupons", verdict.sequences_used_twice);
   count("coupon of another user", verdict.wrong_users);
-  row(out, "answered earlier, numbered later", grouped_count(verdict.order_inversions));
+  count("number over the limit", verdict.above_limit);
+  row(out, "pairs answered earlier, numbered later", grouped_count(verdict.order_inversions));
   return out + "</table>";
 }
 

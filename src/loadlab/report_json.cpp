@@ -54,6 +54,7 @@ std::string to_json(const Report& report) {
                    {"codes_with_two_users", report.verdict.codes_with_two_users},
                    {"sequences_used_twice", report.verdict.sequences_used_twice},
                    {"wrong_users", report.verdict.wrong_users},
+                   {"above_limit", report.verdict.above_limit},
                    {"examples", json::array(report.verdict.examples.begin(), report.verdict.examples.end())}};
   out["requests_sent"] = report.requests_sent;
   out["warm_up_requests"] = report.warm_up_requests;

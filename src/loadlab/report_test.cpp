@@ -5,6 +5,8 @@
 
 #include <boost/json/parse.hpp>
 
+#include "loadlab/campaign_limit.hpp"
+
 namespace doorbuster::loadlab {
 namespace {
 
@@ -182,14 +184,51 @@ TEST(Report, IsInvalidWhenMoreThanFivePercentOfTheSendsWereLate) {
   }
 }
 
-TEST(Report, WarnsOfABusyGenerator) {
+Report busy_report(const Options& options) {
   Recorded run(seconds(2));
   run.reply(milliseconds(0), milliseconds(1));
   run.result.busiest_thread = 0.95;
+  return make_report(options, std::move(run.result));
+}
+
+TEST(Report, IsInvalidWhenTheGeneratorHadNoRoomLeft) {
+  const auto report = busy_report(options_for(seconds(2)));
+  EXPECT_THAT(report.invalid, HasSubstr("95 %"));
+  EXPECT_EQ(report.exit_status(), 4);
+}
+
+TEST(Report, OnlyWarnsOfABusyGeneratorWhereTheRateIsNotTheResult) {
+  auto allowed = options_for(seconds(2));
+  allowed.busy_generator_allowed = true;
+  auto counted = options_for(seconds(2));
+  counted.duration.reset();
+  counted.requests = 1;
+  auto open_loop = options_for(seconds(2));
+  open_loop.rate = 10;
+  for (const auto& options : {allowed, counted, open_loop, options_for(milliseconds(1999))}) {
+    const auto report = busy_report(options);
+    ASSERT_EQ(report.warnings.size(), 1U);
+    EXPECT_THAT(report.warnings[0], HasSubstr("95 %"));
+    EXPECT_EQ(report.exit_status(), 0);
+  }
+}
+
+TEST(Report, FindsNumbersOverTheLimitThatTheCampaignHad) {
+  Recorded run(seconds(2));
+  run.reply(milliseconds(0), milliseconds(1));
+  Sighting seen;
+  seen.sequence = 6;
+  run.result.tally.sightings.push_back(seen);
+  run.result.limit = 5;
   const auto report = make_report(options_for(seconds(2)), std::move(run.result));
-  ASSERT_EQ(report.warnings.size(), 1U);
-  EXPECT_THAT(report.warnings[0], HasSubstr("95 %"));
-  EXPECT_EQ(report.exit_status(), 0);
+  EXPECT_EQ(report.verdict.above_limit, 1U);
+  EXPECT_EQ(report.exit_status(), 3);
+}
+
+TEST(CampaignLimit, IsReadFromTheCampaign) {
+  EXPECT_EQ(limit_in(R"({"id":"x","limit":500,"issued":3})"), 500U);
+  EXPECT_EQ(limit_in(R"({"status":"ok"})"), std::nullopt);
+  EXPECT_EQ(limit_in("<html>"), std::nullopt);
 }
 
 TEST(ReportJson, HasTheKeysOfTheContract) {

@@ -55,8 +55,9 @@ void write_promises(const Report& report, Lines& out) {
   out.row("one code, two users", grouped(verdict.codes_with_two_users));
   out.row("number used twice", grouped(verdict.sequences_used_twice));
   out.row("another's coupon", grouped(verdict.wrong_users));
+  out.row("over the limit", grouped(verdict.above_limit));
   out.row("out of order", grouped(verdict.order_inversions),
-          "answered before a request was sent that got a lower number");
+          "pairs: answered before the other was sent, yet the higher number");
   for (const auto& example : verdict.examples) out.line("! " + example);
 }
 

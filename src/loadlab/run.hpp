@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct LiveCounts {
 };
 
 struct RunResult {
+  std::optional<std::uint64_t> limit;  ///< highest that the campaign had during the run, when it was asked
   Tally tally;
   Window window;  ///< `until` is set in any case: the intended end, the last reply, or the interruption
   Timestamp started_at;  ///< of the measured time

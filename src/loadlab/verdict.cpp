@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 namespace doorbuster::loadlab {
@@ -107,23 +106,45 @@ void judge_sequences(const std::vector<Sighting>& all, Verdict& verdict) {
 
 std::uint64_t count_order_inversions(const std::vector<Sighting>& sightings) {
   std::vector<const Sighting*> by_sending;
+  std::vector<std::uint64_t> numbers;
   for (const auto& sighting : sightings) {
-    if (sighting.created && sighting.sequence != 0) by_sending.push_back(&sighting);
+    if (!sighting.created || sighting.sequence == 0) continue;
+    by_sending.push_back(&sighting);
+    numbers.push_back(sighting.sequence);
   }
-  std::sort(by_sending.begin(), by_sending.end(),
-            [](const Sighting* a, const Sighting* b) { return a->sent < b->sent; });
-  // lowest[i]: the lowest number among those sent as the i-th or later.
-  std::vector<std::uint64_t> lowest(by_sending.size() + 1, std::numeric_limits<std::uint64_t>::max());
-  for (std::size_t i = by_sending.size(); i-- > 0;) {
-    lowest[i] = std::min(lowest[i + 1], by_sending[i]->sequence);
-  }
+  std::sort(numbers.begin(), numbers.end());
+  auto by_reply = by_sending;
+  std::sort(by_sending.begin(), by_sending.end(), [](auto* a, auto* b) { return a->sent < b->sent; });
+  std::sort(by_reply.begin(), by_reply.end(), [](auto* a, auto* b) { return a->received < b->received; });
+
+  // A Fenwick tree over the ranks of the numbers counts, for each request in the order of sending, how many
+  // of those that had been answered by then have a higher number.
+  std::vector<std::uint64_t> tree(numbers.size() + 1);
+  const auto not_above = [&](std::uint64_t number) {
+    return static_cast<std::size_t>(std::upper_bound(numbers.begin(), numbers.end(), number) -
+                                    numbers.begin());
+  };
   std::uint64_t inversions = 0;
-  for (const auto* sighting : by_sending) {
-    const auto later = std::upper_bound(by_sending.begin(), by_sending.end(), sighting->received,
-                                        [](Moment at, const Sighting* other) { return at < other->sent; });
-    if (lowest[static_cast<std::size_t>(later - by_sending.begin())] < sighting->sequence) ++inversions;
+  std::size_t answered = 0;
+  for (const auto* later : by_sending) {
+    for (; answered < by_reply.size() && by_reply[answered]->received < later->sent; ++answered) {
+      for (auto i = not_above(by_reply[answered]->sequence); i < tree.size(); i += i & (~i + 1)) ++tree[i];
+    }
+    std::uint64_t lower_or_equal = 0;
+    for (auto i = not_above(later->sequence); i > 0; i -= i & (~i + 1)) lower_or_equal += tree[i];
+    inversions += answered - lower_or_equal;
   }
   return inversions;
+}
+
+void check_limit(const Tally& tally, std::uint64_t limit, Verdict& verdict) {
+  for (const auto& sighting : tally.sightings) {
+    if (sighting.sequence <= limit) continue;
+    if (++verdict.above_limit == 1) {
+      example(verdict, fmt::format("user {} was given number {}, but the limit is {}", sighting.user,
+                                   sighting.sequence, limit));
+    }
+  }
 }
 
 Verdict judge(Tally& tally, const Window& window) {
