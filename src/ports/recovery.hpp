@@ -5,6 +5,7 @@
 // All are blocking and belong to one thread.
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/issuing/epoch_fence.hpp"
@@ -34,6 +35,9 @@ class RebuildableLedger {
   /// ledger has now. \returns conflict (a later epoch, or another run than at begin_rebuild), unavailable
   virtual Result<void> finish_rebuild(const CampaignDefinition& definition,
                                       std::span<const NumberRange> missing) = 0;
+  /// Whether the campaign decides under this definition's epoch and the run that the ledger has now, so that
+  /// nothing is to be recovered (somebody else has done it). A ledger that cannot tell says no.
+  virtual Result<bool> is_open(const CampaignDefinition&) { return false; }
 };
 
 /// The database's side: epochs, fences and rows.
@@ -58,6 +62,15 @@ class RecoveryStore {
   virtual Result<std::vector<LogPosition>> stored_through(std::size_t partitions) = 0;
   /// After the log has lost its data: the worker begins anew at its start. Rows stay.
   virtual Result<void> rewind_to_start() = 0;
+  /// Which log the positions are of, as LogReader::identity() told it; empty when nobody has noted one.
+  virtual Result<std::string> log_identity() { return std::string(); }
+  virtual Result<void> note_log_identity(const std::string&) { return {}; }
+
+  /// Takes the right to recover a campaign, which ends with this process's connection: two recoveries at once
+  /// would do no harm (the epoch is compared and set), but take turns in closing what the other has opened.
+  /// \returns false when another process has it
+  virtual Result<bool> try_lock(const CampaignId&) { return true; }
+  virtual void unlock(const CampaignId&) {}
 };
 
 /// The log's side.
@@ -66,6 +79,8 @@ class LogReader {
   virtual ~LogReader() = default;
   /// By partition, the last position that is safe.
   virtual Result<std::vector<LogPosition>> ends() = 0;
+  /// Which log this is: another one after it was made anew, however far that has grown. Empty: cannot tell.
+  virtual Result<std::string> identity() { return std::string(); }
   /// Records after `after` up to `through`, in order.
   virtual Result<void> read(std::size_t partition, LogPosition after, LogPosition through,
                             Each<LogRecord> each) = 0;
