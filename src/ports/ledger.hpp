@@ -13,10 +13,18 @@
 
 namespace doorbuster {
 
+/// Coupons that were decided together share an `outbox`, and are confirmed together.
 struct CouponKey {
   CampaignId campaign;
   std::uint32_t epoch = 0;
   std::uint64_t sequence = 0;
+  std::uint64_t outbox = 0;  ///< Decision::outbox
+};
+
+/// An event that waits for the log.
+struct PendingEvent {
+  CouponIssued event;
+  std::uint64_t outbox = 0;
 };
 
 class Ledger {
@@ -37,8 +45,9 @@ class Ledger {
   virtual void show(CampaignId campaign, Done<std::optional<CampaignView>> done) = 0;
   virtual void list(Done<std::vector<CampaignView>> done) = 0;
 
-  /// Events decided more than `older_than` ago and still pending, for the relay to append again.
-  virtual void take_overdue(Duration older_than, std::size_t max, Done<std::vector<CouponIssued>> done) = 0;
+  /// Events decided, or taken, more than `older_than` ago and still pending, for the relay to append again;
+  /// those of a dead instance, too. At most `max`, but whole outboxes.
+  virtual void take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) = 0;
 
   /// Takes in a campaign whose definition is written. \returns conflict when it is there already
   virtual void open(CampaignDefinition definition, Done<void> done) = 0;
