@@ -37,7 +37,7 @@ struct AsyncRequest {
 class StreamReader {
  public:
   virtual ~StreamReader() = default;
-  /// The head has come. \returns false: the stream ends
+  /// The head has come. \returns false: the stream ends, with `unsupported`
   virtual bool on_head(int status, std::string_view content_type) = 0;
   virtual void on_bytes(std::string_view bytes) = 0;
   /// The last call: the server has ended it, or it fell silent, or there was no connection.
