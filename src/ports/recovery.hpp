@@ -23,16 +23,20 @@ class RebuildableLedger {
   /// and no confirmation under an older epoch succeeds. Holders and outbox stay as they are. Told again: no
   /// change. \returns conflict (the ledger is at a later epoch), unavailable, unsupported (persistence off)
   virtual Result<void> close(const CampaignDefinition& definition) = 0;
-  /// Every coupon that the ledger still knows, pending or not, in any order.
+  /// Every coupon that the ledger still knows, pending or not, in any order: those set aside, too.
   virtual Result<void> read_holders(const CampaignId& campaign, Each<CouponIssued> each) = 0;
-  /// Empties the campaign, which stays closed. \returns conflict (a later epoch), unavailable
+  /// Empties the campaign, which stays closed. What it held is set aside until finish_rebuild(), so that a
+  /// recovery that is killed in between loses nothing that only the ledger knows (in Redis: RENAME). When
+  /// something is set aside already, by a recovery that was killed, that stays and the half-filled campaign
+  /// is dropped. \returns conflict (a later epoch), unavailable
   virtual Result<void> begin_rebuild(const CampaignDefinition& definition) = 0;
   /// Adds holders. `safe`: they are in the log or the database. Otherwise they wait in the outbox under the
   /// definition's epoch, for the relay of any instance. \returns conflict (a later epoch), unavailable
   virtual Result<void> add(const CampaignDefinition& definition, std::span<const CouponIssued> events,
                            bool safe) = 0;
-  /// Sets the numbers that are given out first (ascending), and opens the campaign under the run that the
-  /// ledger has now. \returns conflict (a later epoch, or another run than at begin_rebuild), unavailable
+  /// Sets the numbers that are given out first (ascending), forgets what was set aside, and opens the
+  /// campaign under the run that the ledger has now, all in one step. \returns conflict (a later epoch, or
+  /// another run than at begin_rebuild), unavailable
   virtual Result<void> finish_rebuild(const CampaignDefinition& definition,
                                       std::span<const NumberRange> missing) = 0;
   /// Whether the campaign decides under this definition's epoch and the run that the ledger has now, so that
