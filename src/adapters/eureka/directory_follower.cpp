@@ -106,8 +106,8 @@ void DirectoryFollower::on_answer(std::size_t server, bool delta, const Result<n
     full_next_ = true;
     return fetch();
   }
-  const auto applications = eureka::read_applications(
-      eureka::format_of_content(answer->content_type), answer->body);
+  const auto applications =
+      eureka::read_applications(eureka::format_of_content(answer->content_type), answer->body);
   if (!applications) return on_failure(server, applications.error().detail);
   servers_.answered(server);
   if (delta) {

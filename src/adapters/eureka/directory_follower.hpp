@@ -1,6 +1,6 @@
 #pragma once
-// Keeps the copy of the registry fresh: a full list first, deltas then, at once when our own registry says that
-// something has changed, every `poll_every` in any case.
+// Keeps the copy of the registry fresh: a full list first, deltas then, at once when our own registry says
+// that something has changed, every `poll_every` in any case.
 //
 // The stream of events is a hint only: whatever it says, a delta is fetched and its hash compared. So nothing
 // depends on an event that was lost, and a registry of Netflix, which has no events, is merely slower.
@@ -64,10 +64,10 @@ class DirectoryFollower {
   bool fetching_ = false;
   bool again_ = false;  // something happened while a fetch was under way
   std::uint64_t timer_ = 0;
-  std::optional<std::size_t> last_server_;      // of the last good answer
-  std::optional<std::size_t> without_deltas_;   // the server that refused them
-  bool lost_contact_ = false;                   // since the last good answer
-  std::optional<std::size_t> stream_server_;    // whose events are followed, or are about to be
+  std::optional<std::size_t> last_server_;     // of the last good answer
+  std::optional<std::size_t> without_deltas_;  // the server that refused them
+  bool lost_contact_ = false;                  // since the last good answer
+  std::optional<std::size_t> stream_server_;   // whose events are followed, or are about to be
   discovery::Moment stream_opened_{};
   discovery::Moment no_stream_before_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -14,8 +14,8 @@ InstanceStatus from_eureka(leases::InstanceStatus status);
 leases::InstanceInfo to_eureka(const ServiceInstance& instance, const std::string& ip_address,
                                Duration renew_every, Duration lease);
 
-/// Appends the instance once for each service of its vipAddress, as `add(service, ServiceInstance)`. One without
-/// a vipAddress cannot be found, as in Spring.
+/// Appends the instance once for each service of its vipAddress, as `add(service, ServiceInstance)`. One
+/// without a vipAddress cannot be found, as in Spring.
 void for_each_service(const leases::InstanceInfo& info,
                       const std::function<void(const std::string&, ServiceInstance)>& add);
 

@@ -101,10 +101,11 @@ net::AsyncRequest Registrar::request_for(Call call) {
 void Registrar::send(std::size_t server, Call call) {
   in_flight_ = true;
   plan_.sent(call);
-  servers_.exchange(server, request_for(call),
-                    [this, alive = alive_, call](std::size_t asked, const Result<net::ClientResponse>& answer) {
-                      if (*alive) on_answer(asked, call, answer);
-                    });
+  servers_.exchange(
+      server, request_for(call),
+      [this, alive = alive_, call](std::size_t asked, const Result<net::ClientResponse>& answer) {
+        if (*alive) on_answer(asked, call, answer);
+      });
 }
 
 void Registrar::on_answer(std::size_t server, Call call, const Result<net::ClientResponse>& answer) {

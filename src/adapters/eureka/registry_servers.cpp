@@ -22,11 +22,9 @@ discovery::Moment RegistryServers::now() const {
 }
 
 void RegistryServers::exchange(std::size_t server, net::AsyncRequest request, Answer answer) {
-  clients_[server]->exchange(
-      std::move(request), timeout_,
-      [server, answer = std::move(answer)](Result<net::ClientResponse> result) mutable {
-        answer(server, result);
-      });
+  clients_[server]->exchange(std::move(request), timeout_,
+                             [server, answer = std::move(answer)](
+                                 Result<net::ClientResponse> result) mutable { answer(server, result); });
 }
 
 void RegistryServers::follow_events(std::size_t server, Duration silence,
@@ -47,9 +45,10 @@ void RegistryServers::answered(std::size_t server) {
 }
 
 void RegistryServers::failed(std::size_t server, const std::string& why) {
-  order_.failed(server, now());
+  const auto moment = now();
+  order_.failed(server, moment);
   // Another one may take over at once: then nothing is lost.
-  if (order_.choose(now()).not_before <= now()) {
+  if (order_.choose(moment).not_before <= moment) {
     log().info("registry: {} fails ({}); asking another", shown(server), why);
   } else if (std::exchange(reachable_, false)) {
     log().warn("registry: {} ({}); trying again, and going on with what is known", shown(server), why);

@@ -1,6 +1,6 @@
 #pragma once
-// The registries as the client's parts share them: one HTTP client each, and the order in which they are asked.
-// One thread: the shard's.
+// The registries as the client's parts share them: one HTTP client each, and the order in which they are
+// asked. One thread: the shard's.
 
 #include <memory>
 #include <string>

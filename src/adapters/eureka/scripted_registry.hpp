@@ -21,8 +21,7 @@ class ScriptedRegistry {
       net::HttpServerOptions options;
       options.port = port;
       server_ = std::make_unique<net::HttpServer>(
-          shard_, options,
-          [this](const http::Request& request, net::Responder responder) {
+          shard_, options, [this](const http::Request& request, net::Responder responder) {
             handle(request, std::move(responder));
           });
       listening_ = server_->listen().has_value();

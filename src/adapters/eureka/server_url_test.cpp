@@ -10,8 +10,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(RegistryServers, AreReadAsEurekasClientsWriteThem) {
-  const auto servers =
-      parse_registry_servers("http://127.0.0.1:8761/eureka/, http://user:p%40ss@peer:8762/eureka/v2,http://x");
+  const auto servers = parse_registry_servers(
+      "http://127.0.0.1:8761/eureka/, http://user:p%40ss@peer:8762/eureka/v2,http://x");
   ASSERT_TRUE(servers) << servers.error().detail;
   ASSERT_EQ(servers->size(), 3u);
   EXPECT_EQ((*servers)[0].url.path, "/eureka");
