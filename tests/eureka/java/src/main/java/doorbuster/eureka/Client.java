@@ -1,8 +1,12 @@
 package doorbuster.eureka;
 
 import com.netflix.appinfo.InstanceInfo;
+import com.netflix.discovery.AbstractDiscoveryClientOptionalArgs;
 import com.netflix.discovery.EurekaClient;
+import com.netflix.discovery.Jersey3DiscoveryClientOptionalArgs;
 import com.netflix.discovery.shared.Application;
+import com.netflix.discovery.shared.transport.jersey.TransportClientFactories;
+import com.netflix.discovery.shared.transport.jersey3.Jersey3TransportClientFactories;
 import com.sun.net.httpserver.HttpServer;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -14,9 +18,12 @@ import java.util.concurrent.Executors;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.cloud.client.ServiceInstance;
 import org.springframework.cloud.client.discovery.DiscoveryClient;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 
 /**
  * A service of a Spring Cloud estate: it serves HTTP, registers, and shows what its discovery client sees.
@@ -24,8 +31,24 @@ import org.springframework.context.ConfigurableApplicationContext;
  * <p>/view: one line an instance, "APP id status host:port", and a line "hash ..." first. /lb/NAME: what
  * Spring's DiscoveryClient gives for a service, one URI a line. Everything else: "hello from ID".
  */
+@Configuration(proxyBeanMethods = false)
 @EnableAutoConfiguration
 public class Client {
+  /** Netflix's own transport instead of Spring's. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnProperty("eureka.client.jersey.enabled")
+  static class Jersey {
+    @Bean
+    AbstractDiscoveryClientOptionalArgs<?> arguments() {
+      return new Jersey3DiscoveryClientOptionalArgs();
+    }
+
+    @Bean
+    TransportClientFactories<?> transport() {
+      return new Jersey3TransportClientFactories();
+    }
+  }
+
   public static void main(String[] arguments) throws Exception {
     int port = 0;
     List<String> rest = new ArrayList<>();
