@@ -76,7 +76,7 @@ class UpTest(SystemTest):
         first = self.started()
         up = self.server(role="up").launch()
         self.assertEqual(up.wait(15), 1, up.output())
-        self.assert_one_line(up.output(), "doorbuster api", str(first.pid))
+        self.assert_one_line(up.output(), "doorbuster up", str(first.pid))
 
 
 if __name__ == "__main__":
