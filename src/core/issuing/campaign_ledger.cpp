@@ -202,7 +202,7 @@ void CampaignLedger::end_change(const CampaignDefinition& definition) {
 }
 
 CampaignView CampaignLedger::view(Timestamp now) const {
-  return {definition_, issued(), durable(), state_at(definition_, now, issued())};
+  return {definition_, issued(), durable(), state_at(definition_, now, issued()), changing_};
 }
 
 std::vector<Decision> CampaignLedger::holders(std::uint64_t after, std::size_t max) const {
