@@ -15,7 +15,7 @@ namespace doorbuster {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kStep = 50ms;
 constexpr auto kStopPatience = 12s;  // a child has ten seconds for what is in the air
@@ -77,7 +77,7 @@ int Supervisor::run(const StopSignals& signals) {
       return *over;
     }
     check_ready();
-    if (Clock::now() - shown_ >= kRepaint) show();
+    if (SteadyClock::now() - shown_ >= kRepaint) show();
   }
   return stop_all(signals);
 }
@@ -91,7 +91,7 @@ void Supervisor::start(Child& child) {
   child.requests_per_second = std::nullopt;
   if (const auto started = child.process.start(child.plan.arguments); !started) {
     console_.line("up", started.error().detail);
-    child.restart_at = Clock::now() + child.back_off;
+    child.restart_at = SteadyClock::now() + child.back_off;
   }
 }
 
@@ -100,7 +100,7 @@ void Supervisor::start_due() {
     return !child->plan.first || child->ever_ready;
   });
   for (const auto& child : children_) {
-    if (child->process.running() || Clock::now() < child->restart_at) continue;
+    if (child->process.running() || SteadyClock::now() < child->restart_at) continue;
     if (child->started || child->plan.first || first_ones_ready) start(*child);
   }
 }
@@ -138,12 +138,12 @@ std::optional<int> Supervisor::reap() {
 }
 
 void Supervisor::on_end(Child& child, int status) {
-  if (child.ready && Clock::now() - child.ready_since >= kProvenAfter) child.back_off = kFirstBackOff;
+  if (child.ready && SteadyClock::now() - child.ready_since >= kProvenAfter) child.back_off = kFirstBackOff;
   child.ready = false;
   console_.line("up", fmt::format("{} {}; starting it again in {} ms", child.plan.name, how_it_ended(status),
                                   child.back_off.count()));
   ++child.restarts;
-  child.restart_at = Clock::now() + child.back_off;
+  child.restart_at = SteadyClock::now() + child.back_off;
   child.back_off = std::min(child.back_off * 2, kLongestBackOff);
   show();
 }
@@ -152,7 +152,7 @@ void Supervisor::check_ready() {
   for (std::size_t i = 0; i < children_.size(); ++i) {
     auto& child = *children_[i];
     const bool ready = child.process.running() && poller_->status(i).ready;
-    if (ready && !child.ready) child.ready_since = Clock::now();
+    if (ready && !child.ready) child.ready_since = SteadyClock::now();
     child.ready = ready;
     child.ever_ready = child.ever_ready || ready;
     if (ready && child.plan.is_entry && !std::exchange(greeted_, true)) {
@@ -177,7 +177,7 @@ ProcessStatus Supervisor::status_of(std::size_t index) {
                  : child.ready      ? "ready"
                  : child.ever_ready ? "not ready"
                                     : "starting";
-  const auto now = Clock::now();
+  const auto now = SteadyClock::now();
   if (const std::chrono::duration<double> passed = now - child.cpu_taken; passed >= kLeastSample) {
     const auto cpu = cpu_seconds_of(child.process.pid());
     if (child.cpu_taken != Time{})
@@ -205,7 +205,7 @@ void Supervisor::show() {
   std::vector<ProcessStatus> statuses;
   for (std::size_t i = 0; i < children_.size(); ++i) statuses.push_back(status_of(i));
   console_.show(statuses);
-  shown_ = Clock::now();
+  shown_ = SteadyClock::now();
 }
 
 int Supervisor::stop_all(const StopSignals& signals) {
@@ -224,10 +224,10 @@ int Supervisor::stop_all(const StopSignals& signals) {
       stage.push_back(child.get());
     }
     show();
-    const auto deadline = Clock::now() + kStopPatience;
+    const auto deadline = SteadyClock::now() + kStopPatience;
     while (std::any_of(stage.begin(), stage.end(), [](auto* child) { return child->process.running(); })) {
       in_a_hurry = in_a_hurry || signals.wait(0ms) != 0;  // asked a second time
-      if (in_a_hurry || Clock::now() > deadline) {
+      if (in_a_hurry || SteadyClock::now() > deadline) {
         for (auto* child : stage) child->process.signal(SIGKILL);
         exit_status = kUsageExit;
       }
