@@ -147,10 +147,25 @@ constexpr auto kRecoverAll = joined(kRecover, kStack);
 
 constexpr std::array<std::string_view, 5> kRoles = {"api", "up", "worker", "recover", "audit"};
 
+constexpr std::array<std::string_view, 8> kOtherVariables = {
+    "DOORBUSTER_TOKEN",         // commands that speak to an api: whoever they are
+    "DOORBUSTER_PACKAGES",      // tools/install_packages
+    "DOORBUSTER_SERVERS",       // tools/servers
+    "DOORBUSTER_EUREKA_CACHE",  // tests/eureka
+    "DOORBUSTER_BINARY",        // tests that drive the program
+    "DOORBUSTER_LOST_WRITES",   // tests/fault: the shim
+    "DOORBUSTER_LOSE_DIR",      // the shim: of which folder it forgets what was not synced
+    "DOORBUSTER_IGNORE_FSYNC",  // the shim: an fsync that does nothing
+};
+
 }  // namespace
 
 std::span<const std::string_view> roles() {
   return kRoles;
+}
+
+std::span<const std::string_view> other_variables() {
+  return kOtherVariables;
 }
 
 std::span<const Property> properties_of(std::string_view role) {
