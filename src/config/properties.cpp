@@ -74,10 +74,23 @@ constexpr std::array kRegistry = {
 };
 
 constexpr std::array kUp = {
-    Property{"up.bind", "--bind", Type::text, "127.0.0.1", 0, 0, "IP address to listen on"},
-    Property{"up.port", "--port", Type::integer, "8080", 0, 65535, "TCP port"},
+    Property{"up.bind", "--bind", Type::text, "127.0.0.1", 0, 0,
+             "IP address to listen on for the crowd; others than loopback need tokens"},
+    Property{"up.port", "--port", Type::integer, "8080", 1, 65535, "TCP port for the crowd"},
     Property{"up.data", "--data", Type::text, "./doorbuster-data", 0, 0, "folder of log.db and repo.db"},
-    Property{"up.stack", "--stack", Type::text, "embedded", 0, 0, "embedded; 'full' is not offered yet"},
+    Property{"up.stack", "--stack", Type::text, "embedded", 0, 0,
+             "embedded: one api with everything in it; full: over Redis, Kafka and MariaDB"},
+    Property{"up.instances", "--instances", Type::integer, "1", 1, 64,
+             "api processes; several only with --stack full"},
+    Property{"up.gateway", "--gateway", Type::boolean, "false", 0, 0, "a gateway in front"},
+    Property{"up.registry", "--with-registry", Type::boolean, "false", 0, 0,
+             "a registry of its own; without, the gateway is told the addresses"},
+    Property{"up.registry_port", "--registry-port", Type::integer, "8761", 0, 65535,
+             "TCP port of the registry; 0: any free one"},
+    Property{"up.api_port", "--api-port", Type::integer, "8081", 0, 65535,
+             "TCP port of the first api, the others follow; 0: any free ones"},
+    Property{"up.worker_port", "--worker-port", Type::integer, "9091", 0, 65535,
+             "TCP port of the worker; 0: any free one"},
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 
@@ -169,10 +182,25 @@ constexpr auto kRecoverAll = joined(kRecover, kStack);
 
 constexpr std::array<std::string_view, 6> kRoles = {"api", "up", "worker", "recover", "audit", "registry"};
 
+constexpr std::array<std::string_view, 8> kOtherVariables = {
+    "DOORBUSTER_TOKEN",         // commands that speak to an api: whoever they are
+    "DOORBUSTER_PACKAGES",      // tools/install_packages
+    "DOORBUSTER_SERVERS",       // tools/servers
+    "DOORBUSTER_EUREKA_CACHE",  // tests/eureka
+    "DOORBUSTER_BINARY",        // tests that drive the program
+    "DOORBUSTER_LOST_WRITES",   // tests/fault: the shim
+    "DOORBUSTER_LOSE_DIR",      // the shim: of which folder it forgets what was not synced
+    "DOORBUSTER_IGNORE_FSYNC",  // the shim: an fsync that does nothing
+};
+
 }  // namespace
 
 std::span<const std::string_view> roles() {
   return kRoles;
+}
+
+std::span<const std::string_view> other_variables() {
+  return kOtherVariables;
 }
 
 std::span<const Property> properties_of(std::string_view role) {
