@@ -35,11 +35,13 @@ class RedisProbe {
     if (wipe) call({"FLUSHALL"});
   }
   Result<redis::Reply> call(const redis::Command& command) {
-    if (connection_ == nullptr || connection_->broken()) {
-      redis::Options options = redis_options();
-      options.wants_durability = false;
-      connection_ = redis::BlockingConnection::open(options).value();
+    if (connection_ != nullptr) {
+      if (auto reply = connection_->call(command); !connection_->broken()) return reply;
     }
+    // The server was restarted by the test.
+    redis::Options options = redis_options();
+    options.wants_durability = false;
+    connection_ = redis::BlockingConnection::open(options).value();
     return connection_->call(command);
   }
   void set_time(Timestamp now) {

@@ -8,8 +8,8 @@
 -- {'ok', epoch, revision, durability, limit, refusal or 0, text of the user's coupon or false}, as in
 -- decide.lua; sold out only when as many coupons are stored as the limit says. Or {'closed', epoch},
 -- {'unknown', epoch}, {'absent'}.
-local definition = redis.call('HMGET', KEYS[1], 'guard', 'epoch', 'revision', 'durability', 'limit', 'pending',
-  'status', 'starts_at', 'ends_at', 'hold')
+local definition = redis.call('HMGET', KEYS[1], 'guard', 'epoch', 'revision', 'durability', 'limit',
+  'pending', 'status', 'starts_at', 'ends_at', 'hold')
 if not definition[2] then return {'absent'} end
 if definition[1] ~= ARGV[1] then return {ARGV[1] == '' and 'unknown' or 'closed', definition[2]} end
 local text = redis.call('HGET', KEYS[2], ARGV[2])
