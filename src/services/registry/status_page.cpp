@@ -30,8 +30,9 @@ constexpr std::string_view kHead = R"(<!doctype html>
 *{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--ink);
 font:15px/1.5 system-ui,sans-serif}main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 3rem}
 h1{font-size:1.35rem;margin:0 0 1rem}h2{font-size:1.05rem;margin:2rem 0 .6rem}a{color:var(--link)}
-.numbers{display:flex;flex-wrap:wrap;gap:.75rem}.numbers div{background:var(--card);border:1px solid var(--line);
-border-radius:.5rem;padding:.6rem .9rem;min-width:9.5rem}.numbers dt{color:var(--soft);font-size:.82rem}
+.numbers{display:grid;grid-template-columns:repeat(4,1fr);gap:.75rem}
+@media(max-width:40rem){.numbers{grid-template-columns:repeat(2,1fr)}}.numbers div{background:var(--card);border:1px solid var(--line);
+border-radius:.5rem;padding:.6rem .9rem}.numbers dt{color:var(--soft);font-size:.82rem}
 .numbers dd{margin:0;font-size:1.25rem;font-variant-numeric:tabular-nums}dl{margin:0}
 .banner{border-left:.3rem solid var(--warn);background:var(--card);padding:.7rem 1rem;margin:0 0 1rem;
 border-radius:.25rem}.scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);
@@ -77,11 +78,11 @@ void append_instance(std::string& out, const InstanceInfo& info, std::string_vie
                      std::int64_t now_ms) {
   const auto& port = info.secure_port.enabled ? info.secure_port : info.port;
   out += fmt::format(
-      "<tr>{}<td>{}</td><td>{}</td><td class=\"{}\">{}{}</td><td>{}</td><td>{} ago</td></tr>\n", app_cell,
-      link(info.status_page_url, info.instance_id),
-      link(info.home_page_url, fmt::format("{}:{}", info.host_name, port.number)), to_text(info.status),
-      to_text(info.status), info.overridden_status == InstanceStatus::unknown ? "" : " (overridden)",
-      escaped(info.vip_address), ago(info.lease.last_renewal_ms, now_ms));
+      "<tr>{}<td>{}</td><td class=\"{}\">{}{}</td><td>{}</td><td>{}</td><td>{} ago</td></tr>\n", app_cell,
+      link(info.status_page_url, info.instance_id), to_text(info.status), to_text(info.status),
+      info.overridden_status == InstanceStatus::unknown ? "" : " (overridden)",
+      link(info.home_page_url, fmt::format("{}:{}", info.host_name, port.number)), escaped(info.vip_address),
+      ago(info.lease.last_renewal_ms, now_ms));
 }
 
 }  // namespace
@@ -118,7 +119,7 @@ Answer RegistryService::status_page() {
     out += "<p class=\"soft\">Nobody is registered yet.</p>\n";
   } else {
     out +=
-        "<div class=\"scroll\"><table><thead><tr><th>App</th><th>Instance</th><th>Address</th><th>Status</th>"
+        "<div class=\"scroll\"><table><thead><tr><th>App</th><th>Instance</th><th>Status</th><th>Address</th>"
         "<th>VIP</th><th>Heartbeat</th></tr></thead><tbody>\n";
     std::size_t rows = 0;
     for (const auto& [name, app] : table_.apps()) {
@@ -147,10 +148,12 @@ Answer RegistryService::status_page() {
     std::size_t left = kMostChanges;
     for (auto change = changes.rbegin(); change != changes.rend() && left > 0; ++change, --left) {
       const auto& info = *change->instance;
+      // What is gone has no status any more.
+      const auto status = info.action == leases::Action::deleted ? std::string_view() : to_text(info.status);
       out += fmt::format(
           "<tr><td>{} ago</td><td class=\"{}\">{}</td><td>{}</td><td>{}</td><td class=\"{}\">{}</td></tr>\n",
           ago(info.last_updated_ms, now_ms), to_text(*info.action), to_text(*info.action), escaped(info.app),
-          escaped(info.instance_id), to_text(info.status), to_text(info.status));
+          escaped(info.instance_id), status, status);
     }
     out += "</tbody></table></div>\n";
   }
