@@ -8,6 +8,7 @@
 #include "adapters/mariadb/mariadb_repository.hpp"
 #include "adapters/mariadb/schema.hpp"
 #include "apps/doorbuster/error_exit.hpp"
+#include "apps/doorbuster/registry_membership.hpp"
 #include "apps/doorbuster/settings_options.hpp"
 #include "apps/doorbuster/signals.hpp"
 #include "apps/doorbuster/stack_settings.hpp"
@@ -83,6 +84,9 @@ class WorkerPage {
 Result<void> serve(const config::Settings& settings) {
   if (const auto level = set_log_level(settings.text("log.level")); !level) return level.error();
   const StopSignals signals;  // before the first thread
+  const auto registry = open_registry_client(settings, false);
+  if (!registry) return registry.error();
+  RegistryMembership membership(settings, registry->get());
   auto process = WorkerProcess::open(settings);
   if (!process) return process.error();
   WorkerPage page;
@@ -92,7 +96,10 @@ Result<void> serve(const config::Settings& settings) {
              settings.text("worker.bind"), *port, settings.text("kafka.topic"),
              settings.text("kafka.brokers"), settings.text("database.name"), settings.text("database.host"),
              settings.integer("database.port"));
+  membership.announce("coupon-worker", settings.text("worker.bind"), *port);
+  membership.up();
   while (signals.wait(std::chrono::seconds(1)) == 0) (*process)->watch();
+  membership.leave();
   log().info("worker: stopping after the batches under way");
   (*process)->stop();
   log().info("worker: stopped");
