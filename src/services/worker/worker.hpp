@@ -49,7 +49,7 @@ class Worker {
   WorkerOptions options_;
   LogPosition position_ = 0;
   bool position_known_ = false;
-  std::size_t batch_ = 0;  // of the next step: halved by failures, doubled by successes
+  std::size_t batch_ = 0;    // of the next step: halved by failures, doubled by successes
   unsigned idle_steps_ = 0;  // without a record; after some the store is asked for the position again
   mutable std::mutex mutex_;
   WorkerStats stats_;  // guarded by mutex_
