@@ -274,6 +274,7 @@ class FullChecker(Checker):
     def chain(self):
         """In its place: the ledger."""
         if self.facts.holders is None:
+            self.remarks[0] = "not asked"
             return
         self.db.execute("CREATE TABLE holder(user, sequence, code, decided_at, pending)")
         self.db.executemany("INSERT INTO holder VALUES (?, ?, ?, ?, ?)",
