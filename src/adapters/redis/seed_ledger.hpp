@@ -26,7 +26,7 @@ struct SeedOptions {
 
 class SeedLedger final : public Ledger {
  public:
-  /// \param base outlives this, and is started by its owner
+  /// \param base outlives this, is started by its owner, and is stopped before this ends
   SeedLedger(rt::Shard& shard, RedisLedger& base, RandomSource& random, SeedOptions options);
   ~SeedLedger() override;
   /// Connects what listens for locks.

@@ -1,5 +1,5 @@
 #pragma once
-// Distributed locks after Redisson's RLock and RFairLock (research in docs/strategies.md): a key with a
+// Distributed locks after Redisson's RLock and RFairLock (docs/strategies.md): a key with a
 // lease, waiters woken by a channel, a watchdog that renews, a fencing token. Without re-entry.
 //
 //  * Plain: whoever asks first after it became free has it. One channel for each lock; a message wakes one
