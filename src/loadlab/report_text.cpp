@@ -88,7 +88,8 @@ std::string to_text(const Report& report) {
             share(report.outcomes[i], report.executed));
   }
   if (report.latency_by_outcome.size() > 1) {
-    out.head("Latency by outcome              p50            p90            p99            max");
+    out.head(
+        fmt::format("{:<20}{:>14} {:>14} {:>14} {:>14}", "Latency by outcome", "p50", "p90", "p99", "max"));
     for (const auto& latency : report.latency_by_outcome) {
       out.line(fmt::format("{:<18}{:>14} {:>14} {:>14} {:>14}", to_text(latency.outcome), ms(latency.p50_ms),
                            ms(latency.p90_ms), ms(latency.p99_ms), ms(latency.max_ms)));
