@@ -52,7 +52,7 @@ class ThreeBrokersTest : public testing::Test {
   KafkaOptions options_ = options();
   test::ManualExecutor executor_;
   std::unique_ptr<KafkaEventLog> log_ = open_log(options_);
-  Client observer_ = std::move(*make_client(Kind::producer, options_));
+  Client observer_ = *make_client(Kind::producer, options_);
   Topic topic_{rd_kafka_topic_new(observer_.get(), options_.topic.c_str(), nullptr)};
 };
 
