@@ -2,6 +2,7 @@
 // Long answers as pieces that many readers share: a full fetch is megabytes, and nobody copies it but the
 // socket.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,12 +34,15 @@ using SharedRope = std::shared_ptr<const Rope>;
 /// Sends a rope as the client takes it: of one that is slow, no more than a piece waits in memory of its own.
 class RopeSource final : public net::BodySource {
  public:
-  static constexpr std::size_t kPieceBytes = 256 * 1024;
+  /// Small enough that the connection's buffers are used again: larger ones come fresh from the kernel each
+  /// time.
+  static constexpr std::size_t kPieceBytes = 56 * 1024;
 
   explicit RopeSource(SharedRope rope) : rope_(std::move(rope)) {}
 
   void next(Next done) override {
     std::string out;
+    out.reserve(std::min(kPieceBytes, rope_->bytes));
     while (piece_ < rope_->pieces.size() && out.size() < kPieceBytes) {
       const auto& text = *rope_->pieces[piece_];
       const auto part = std::string_view(text).substr(at_, kPieceBytes - out.size());
