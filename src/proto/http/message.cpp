@@ -79,14 +79,20 @@ std::string_view reason_phrase(int status) {
       return "Unprocessable Content";
     case 429:
       return "Too Many Requests";
+    case 421:
+      return "Misdirected Request";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
     case 501:
       return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
     case 503:
       return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
     case 505:
       return "HTTP Version Not Supported";
     default:
@@ -94,7 +100,8 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out) {
+void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out,
+                    std::string_view extra) {
   out += "HTTP/1.1 ";
   append_number(static_cast<std::size_t>(response.status), out);
   out += ' ';
@@ -105,7 +112,7 @@ void serialize_head(const Response& response, Framing framing, Persistence persi
   }
   if (framing == Framing::chunked) {
     out += "\r\nTransfer-Encoding: chunked";
-  } else if (framing == Framing::length) {
+  } else if (framing == Framing::length && response.status != 204) {
     out += "\r\nContent-Length: ";
     append_number(response.body.size(), out);
   }
@@ -115,6 +122,7 @@ void serialize_head(const Response& response, Framing framing, Persistence persi
     out += ": ";
     out += value;
   }
+  out += extra;
   if (persistence == Persistence::close) {
     out += "\r\nConnection: close";
   } else if (persistence == Persistence::keep_alive_1_0) {
@@ -123,8 +131,9 @@ void serialize_head(const Response& response, Framing framing, Persistence persi
   out += "\r\n\r\n";
 }
 
-void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out) {
-  serialize_head(response, Framing::length, persistence, out);
+void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out,
+               std::string_view extra) {
+  serialize_head(response, Framing::length, persistence, out, extra);
   if (!head_only) out += response.body;
 }
 
