@@ -4,6 +4,8 @@
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # For `make run`: further flags of `doorbuster up`, such as ARGS="--port 9000".
 ARGS ?=
+# For `make stack`: 3 for a Kafka of three brokers; empty for one, or for what is there.
+BROKERS ?=
 # For `make soak`: how long.
 MINUTES ?= 30
 
@@ -19,7 +21,8 @@ help:
 	@echo "make soak        kills, power cuts and the simulator with new seeds, for MINUTES=$(MINUTES)"
 	@echo "make bench       micro-benchmarks and the comparisons with peers"
 	@echo "make lint        include rules, format, headers, clang-tidy"
-	@echo "make stack       Redis, Kafka and MariaDB for development: not offered yet"
+	@echo "make stack       real Redis, Kafka and MariaDB for development, in build/stack; BROKERS=3 for three of Kafka"
+	@echo "make stack-down  ends what make stack has started"
 
 build:
 	@tools/install_packages build
@@ -30,10 +33,12 @@ run: build
 
 test:
 	@tools/install_packages build test
+	@tools/stack prepare
 	@exec tools/run_tests --jobs $(JOBS)
 
 test-slow:
 	@tools/install_packages build test slow lint
+	@tools/stack prepare
 	@exec tools/run_slow_tests --jobs $(JOBS)
 
 soak:
@@ -50,6 +55,9 @@ lint:
 	@tools/install_packages build test slow lint
 	@exec tools/lint --jobs $(JOBS)
 
-stack stack-down:
-	@echo "make $@: not offered yet; it comes with the distributed parts (Redis, Kafka, MariaDB)" >&2
-	@exit 2
+stack:
+	@tools/install_packages build test
+	@exec tools/stack up $(if $(BROKERS),--brokers $(BROKERS))
+
+stack-down:
+	@exec tools/stack down

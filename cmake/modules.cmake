@@ -30,6 +30,36 @@ function(doorbuster_test)
   set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 
+# doorbuster_server_test(NAME redis_server_tests NEEDS redis [kafka|kafka3] [mariadb] SOURCES a_redistest.cpp ...
+#                        LINKS ... [LABELS unit] [TIMEOUT seconds])
+# One program of GoogleTest with real servers beside it, started and ended by tests/support/with_stack.py; its files
+# find them by tests/support/real_servers.hpp. `kafka3`: three brokers.
+function(doorbuster_server_test)
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "NEEDS;SOURCES;LINKS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  set(servers)
+  foreach(server IN LISTS ARG_NEEDS)
+    if(server STREQUAL "kafka3")
+      list(APPEND servers --kafka 3)
+    elseif(server STREQUAL "kafka")
+      list(APPEND servers --kafka 1)
+    else()
+      list(APPEND servers --${server})
+    endif()
+  endforeach()
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_include_directories(${ARG_NAME} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LINKS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${ARG_NAME} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/support/with_stack.py ${servers} --
+    $<TARGET_FILE:${ARG_NAME}> --gtest_brief=1)
+  set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()
+
 # doorbuster_script_test(NAME e2e.api COMMAND python3 file.py ... [LABELS e2e] [TIMEOUT seconds])
 # A test that drives the built program from outside; DOORBUSTER_BINARY tells it where that is.
 function(doorbuster_script_test)

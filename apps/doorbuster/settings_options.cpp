@@ -10,6 +10,7 @@ void SettingsOptions::add_to(CLI::App& command, std::string role) {
   role_ = std::move(role);
   command.add_option("--config", file_, "YAML file with settings (doorbuster.yaml shows them all)");
   for (const auto& property : config::properties_of(role_)) {
+    if (property.flag.empty()) continue;
     const std::string key(property.key);
     auto help = fmt::format("{} [{}; {}]", property.help, property.standard, config::environment_name(key));
     options_[key] = command.add_option(std::string(property.flag), values_[key], std::move(help));

@@ -1,5 +1,6 @@
 // The table of settings. `doorbuster.yaml` shows the same keys with the same defaults; a test compares them.
 
+#include <algorithm>
 #include <array>
 
 #include "config/settings.hpp"
@@ -45,11 +46,87 @@ constexpr std::array kUp = {
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 
+constexpr std::array kWorker = {
+    Property{"worker.bind", "--bind", Type::text, "127.0.0.1", 0, 0,
+             "IP address to listen on for /healthz, /readyz and /metrics"},
+    Property{"worker.port", "--port", Type::integer, "9091", 0, 65535,
+             "TCP port; 0 takes any free one and prints it"},
+    Property{"worker.batch", "--batch", Type::integer, "10000", 1, 1'000'000,
+             "most records in one transaction of the database"},
+    Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
+};
+
+constexpr std::array kRecover = {
+    Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
+};
+
+/// Where the parts of the full stack are. `make stack` writes these keys to build/stack/stack.yaml.
+constexpr std::array kRedis = {
+    Property{"redis.host", "--redis-host", Type::text, "127.0.0.1", 0, 0, "name or address of Redis"},
+    Property{"redis.port", "--redis-port", Type::integer, "6379", 1, 65535, "port of Redis"},
+    Property{"redis.password", "", Type::secret, "", 0, 0, "for AUTH; empty: none"},
+    Property{"redis.password_file", "--redis-password-file", Type::optional_text, "", 0, 0,
+             "file whose first line is the password of Redis"},
+};
+
+constexpr std::array kKafka = {
+    Property{"kafka.brokers", "--kafka-brokers", Type::text, "127.0.0.1:9092", 0, 0,
+             "host:port of some brokers, with commas between"},
+    Property{"kafka.topic", "--kafka-topic", Type::text, "coupon-issued", 0, 0, "topic of the events"},
+    Property{"kafka.dead_letter_topic", "--kafka-dead-letter-topic", Type::text, "coupon-issued-dead", 0, 0,
+             "topic of the events that could not be stored"},
+    Property{"kafka.group", "--kafka-group", Type::text, "doorbuster-worker", 0, 0,
+             "consumer group of the workers"},
+    Property{"kafka.partitions", "--kafka-partitions", Type::integer, "4", 1, 1000,
+             "partitions of the topic when it is made; never changed afterwards"},
+    Property{"kafka.replication", "--kafka-replication", Type::integer, "1", 1, 100,
+             "copies of each partition; a topic with fewer is refused"},
+    Property{"kafka.min_insync_replicas", "--kafka-min-insync-replicas", Type::integer, "1", 1, 100,
+             "copies that must have an event before it counts as safe; a topic with fewer is refused"},
+    Property{"kafka.delivery_timeout", "--kafka-delivery-timeout", Type::duration, "5s", 0, 0,
+             "an event that is not acknowledged after so long has an unknown outcome"},
+    Property{"kafka.stall", "--kafka-stall", Type::duration, "1s", 0, 0,
+             "when the oldest event waits so long for its acknowledgement, new requests get 503"},
+};
+
+constexpr std::array kDatabase = {
+    Property{"database.host", "--database-host", Type::text, "127.0.0.1", 0, 0, "name or address of MariaDB"},
+    Property{"database.port", "--database-port", Type::integer, "3306", 1, 65535, "port of MariaDB"},
+    Property{"database.user", "--database-user", Type::text, "doorbuster", 0, 0, "user of MariaDB"},
+    Property{"database.password", "", Type::secret, "", 0, 0, "its password; empty: none"},
+    Property{"database.password_file", "--database-password-file", Type::optional_text, "", 0, 0,
+             "file whose first line is the password of MariaDB"},
+    Property{"database.name", "--database-name", Type::text, "doorbuster", 0, 0, "database with the tables"},
+};
+
+template <std::size_t A, std::size_t B>
+constexpr std::array<Property, A + B> joined(const std::array<Property, A>& first,
+                                             const std::array<Property, B>& second) {
+  std::array<Property, A + B> all{};
+  std::copy(first.begin(), first.end(), all.begin());
+  std::copy(second.begin(), second.end(), all.begin() + A);
+  return all;
+}
+
+constexpr auto kStack = joined(joined(kRedis, kKafka), kDatabase);
+constexpr auto kApiAll = joined(kApi, kStack);
+constexpr auto kWorkerAll = joined(kWorker, kStack);
+constexpr auto kRecoverAll = joined(kRecover, kStack);
+
+constexpr std::array<std::string_view, 5> kRoles = {"api", "up", "worker", "recover", "audit"};
+
 }  // namespace
 
+std::span<const std::string_view> roles() {
+  return kRoles;
+}
+
 std::span<const Property> properties_of(std::string_view role) {
-  if (role == "api") return kApi;
+  if (role == "api") return kApiAll;
   if (role == "up") return kUp;
+  if (role == "worker") return kWorkerAll;
+  if (role == "recover") return kRecoverAll;
+  if (role == "audit") return kStack;
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 namespace doorbuster::config {
@@ -19,7 +20,7 @@ const Property* find_property(std::span<const Property> properties, std::string_
 
 /// A key of any role: one file serves them all.
 const Property* find_anywhere(std::string_view key) {
-  for (const auto* role : {"api", "up"}) {
+  for (const auto role : roles()) {
     if (const auto* found = find_property(properties_of(role), key)) return found;
   }
   return nullptr;
@@ -41,6 +42,9 @@ std::optional<std::string> why_bad(const Property& property, const std::string& 
     case Type::boolean:
       if (value == "true" || value == "false") return std::nullopt;
       return "true or false";
+    case Type::optional_text:
+    case Type::secret:
+      return std::nullopt;
     case Type::text:
       if (!value.empty()) return std::nullopt;
       return "a text that is not empty";
@@ -60,7 +64,7 @@ Error bad_value(const std::string& where, const Property& property, const std::s
 std::string suggestion(std::string_view key) {
   std::string best;
   std::size_t best_distance = 4;
-  for (const auto* role : {"api", "up"}) {
+  for (const auto role : roles()) {
     for (const auto& property : properties_of(role)) {
       // Levenshtein's distance, one row at a time.
       std::vector<std::size_t> row(property.key.size() + 1);
@@ -191,6 +195,19 @@ std::int64_t Settings::integer(std::string_view key) const {
 
 Duration Settings::duration(std::string_view key) const {
   return *parse_duration(text(key));
+}
+
+Result<std::string> Settings::secret(const std::string& key) const {
+  const auto& path = text(key + "_file");
+  if (path.empty()) return text(key);
+  const auto wrong = [&](std::string_view what) {
+    return make_error(ErrorCode::invalid, fmt::format("{}_file: {} {}", key, path, what), key + "_file");
+  };
+  if (!text(key).empty()) return wrong(fmt::format("is given, and {}, too: only one of them", key));
+  std::ifstream file(path);
+  std::string line;
+  if (!file || !std::getline(file, line)) return wrong("cannot be read");
+  return line;
 }
 
 bool Settings::boolean(std::string_view key) const {

@@ -16,11 +16,18 @@
 
 namespace doorbuster::config {
 
-enum class Type : std::uint8_t { text, integer, duration, boolean };
+enum class Type : std::uint8_t {
+  text,
+  optional_text,  ///< may be empty
+  secret,         ///< may be empty; has no flag, since command lines are everybody's to read
+  integer,
+  duration,
+  boolean
+};
 
 struct Property {
   std::string_view key;   ///< in the file: `api.port`; in the environment: DOORBUSTER_API_PORT
-  std::string_view flag;  ///< `--port`
+  std::string_view flag;  ///< `--port`; empty: none
   Type type = Type::text;
   std::string_view standard;  ///< the default, as text
   std::int64_t least = 0;     ///< of an integer
@@ -28,7 +35,9 @@ struct Property {
   std::string_view help;
 };
 
-/// Every key of a role: "api", "up".
+/// Every role that has settings: "api", "up", "worker", ...
+std::span<const std::string_view> roles();
+/// Every key of a role.
 std::span<const Property> properties_of(std::string_view role);
 
 /// An item of `api.tokens`, which has no flag: secrets do not belong on command lines.
@@ -54,6 +63,9 @@ class Settings {
   std::int64_t integer(std::string_view key) const;
   Duration duration(std::string_view key) const;
   bool boolean(std::string_view key) const;
+  /// A secret: the value of `key`, or the first line of the file that `key` + "_file" names.
+  /// \returns invalid when both are given or the file cannot be read
+  Result<std::string> secret(const std::string& key) const;
   const std::vector<TokenEntry>& tokens() const { return tokens_; }
 
  private:

@@ -94,11 +94,42 @@ TEST_F(SettingsTest, ReadsTokens) {
   EXPECT_THAT(error(), EndsWith(":3: a token has no 'roll'"));
 }
 
+TEST_F(SettingsTest, ASecretComesFromAFileOrTheEnvironmentAndHasNoFlag) {
+  for (const auto role : roles()) {
+    for (const auto& property : properties_of(role)) {
+      EXPECT_EQ(property.type == Type::secret, property.flag.empty()) << property.key;
+    }
+  }
+  EXPECT_EQ(Settings::load("api", sources_)->secret("redis.password").value(), "");
+  file("redis:\n  password: from-the-file\n");
+  EXPECT_EQ(Settings::load("api", sources_)->secret("redis.password").value(), "from-the-file");
+  sources_.environment = [](const std::string& name) {
+    return name == "DOORBUSTER_REDIS_PASSWORD" ? std::optional<std::string>("from-outside") : std::nullopt;
+  };
+  EXPECT_EQ(Settings::load("api", sources_)->secret("redis.password").value(), "from-outside");
+}
+
+TEST_F(SettingsTest, ASecretIsTheFirstLineOfItsOwnFile) {
+  file("line one\nline two\n");
+  sources_ = {};
+  sources_.flags["database.password_file"] = path_;
+  EXPECT_EQ(Settings::load("worker", sources_)->secret("database.password").value(), "line one");
+  sources_.flags["database.password_file"] = "/no/such/file";
+  const auto missing = Settings::load("worker", sources_)->secret("database.password");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().detail, "database.password_file: /no/such/file cannot be read");
+  sources_.environment = [](const std::string& name) {
+    return name == "DOORBUSTER_DATABASE_PASSWORD" ? std::optional<std::string>("x") : std::nullopt;
+  };
+  EXPECT_THAT(Settings::load("worker", sources_)->secret("database.password").error().detail,
+              EndsWith("only one of them"));
+}
+
 TEST_F(SettingsTest, TheShippedFileShowsEveryKeyWithItsDefault) {
   sources_.file = DOORBUSTER_SHIPPED_FILE;
   std::ifstream stream(DOORBUSTER_SHIPPED_FILE);
   const std::string shipped((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  for (const auto* role : {"api", "up"}) {
+  for (const auto role : roles()) {
     const auto settings = Settings::load(role, sources_);
     ASSERT_TRUE(settings) << settings.error().detail;
     for (const auto& property : properties_of(role)) {

@@ -29,7 +29,7 @@ struct DeadLetter {
   std::string event;   ///< the event as JSON
 };
 
-/// Written by the worker alone. One thread at a time.
+/// Written by the worker alone, one store for each partition of the log. One thread at a time.
 class CouponStore {
  public:
   virtual ~CouponStore() = default;

@@ -24,7 +24,15 @@ class EventLog {
   virtual bool accepting() const = 0;
 };
 
-/// The reading side, for worker and audit. Blocking; one thread.
+/// Takes changes of definitions; for a log that is not the catalog's own file. Blocking. Thread-safe.
+class ChangeLog {
+ public:
+  virtual ~ChangeLog() = default;
+  /// \returns unavailable, unknown_outcome: told again later, a log may hold it twice
+  virtual Result<void> publish(const CampaignChanged& change, Duration timeout) = 0;
+};
+
+/// The reading side of one partition, for worker and audit. Blocking; one thread.
 class EventSource {
  public:
   virtual ~EventSource() = default;

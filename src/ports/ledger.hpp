@@ -13,10 +13,18 @@
 
 namespace doorbuster {
 
+/// Coupons that were decided together share an `outbox`, and are confirmed together.
 struct CouponKey {
   CampaignId campaign;
   std::uint32_t epoch = 0;
   std::uint64_t sequence = 0;
+  std::uint64_t outbox = 0;  ///< Decision::outbox
+};
+
+/// An event that waits for the log.
+struct PendingEvent {
+  CouponIssued event;
+  std::uint64_t outbox = 0;
 };
 
 class Ledger {
@@ -37,13 +45,21 @@ class Ledger {
   virtual void show(CampaignId campaign, Done<std::optional<CampaignView>> done) = 0;
   virtual void list(Done<std::vector<CampaignView>> done) = 0;
 
-  /// Events decided more than `older_than` ago and still pending, for the relay to append again.
-  virtual void take_overdue(Duration older_than, std::size_t max, Done<std::vector<CouponIssued>> done) = 0;
+  /// Events decided, or taken, more than `older_than` ago and still pending, for the relay to append again;
+  /// those of a dead instance, too. At most `max`, but whole outboxes.
+  virtual void take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) = 0;
 
   /// Takes in a campaign whose definition is written. \returns conflict when it is there already
   virtual void open(CampaignDefinition definition, Done<void> done) = 0;
-  /// Checks `patch` and holds decisions until end_change(). \returns not_found, invalid, conflict
+  /// Checks `patch` and holds decisions until end_change(). A shared ledger lets a hold of some seconds be
+  /// taken over by another process: who began it may have died, or his change may still be on its way to the
+  /// catalog. Therefore a hold that was taken over ends by a newer revision alone. \returns not_found,
+  /// invalid, conflict (held by somebody else)
   virtual void begin_change(CampaignId campaign, CampaignPatch patch, Done<CampaignDefinition> done) = 0;
+  /// Takes a newer revision in, with or without a hold (another process may have written it and died), and
+  /// ends the hold. One that is not newer (the change was not written) ends the hold only if this object's
+  /// begin_change() began it, and changes nothing else. \returns closed (another epoch), conflict (its limit
+  /// is below what is issued)
   virtual void end_change(CampaignDefinition definition, Done<void> done) = 0;
 
   /// For audit: holders with numbers above `after`, ascending, at most `max`. \returns not_found

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "ports/ledger.hpp"
@@ -27,8 +28,13 @@ class LedgerSuite : public testing::Test {
     return await<T>(bed_.executor(), std::move(call));
   }
   std::vector<Decision> decide(std::vector<IssueRequest> batch) {
-    return ask<std::vector<Decision>>([&](auto done) { ledger().decide(std::move(batch), std::move(done)); })
-        .value();
+    auto decisions = ask<std::vector<Decision>>([&](auto done) { ledger().decide(batch, std::move(done)); });
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const Decision& decision = decisions.value().at(i);
+      if (decision.outcome != Outcome::issued) continue;
+      outboxes_[{batch[i].campaign, decision.coupon.sequence}] = decision.outbox;
+    }
+    return std::move(decisions).value();
   }
   Decision decide(std::string_view campaign, std::uint64_t user) {
     return decide({{campaign_id(campaign), UserId::from_integer(user)}}).at(0);
@@ -57,8 +63,8 @@ class LedgerSuite : public testing::Test {
   Result<void> end_change(const CampaignDefinition& definition) {
     return ask<void>([&](auto done) { ledger().end_change(definition, std::move(done)); });
   }
-  std::vector<CouponIssued> take_overdue(Duration older_than, std::size_t max) {
-    return ask<std::vector<CouponIssued>>(
+  std::vector<PendingEvent> take_overdue(Duration older_than, std::size_t max) {
+    return ask<std::vector<PendingEvent>>(
                [&](auto done) { ledger().take_overdue(older_than, max, std::move(done)); })
         .value();
   }
@@ -66,12 +72,14 @@ class LedgerSuite : public testing::Test {
     return ask<std::vector<Decision>>(
         [&](auto done) { ledger().holders(campaign_id(campaign), after, max, std::move(done)); });
   }
-  static CouponKey key(std::string_view campaign, std::uint64_t sequence, std::uint32_t epoch = 1) {
-    return {campaign_id(campaign), epoch, sequence};
+  CouponKey key(std::string_view campaign, std::uint64_t sequence, std::uint32_t epoch = 1) {
+    const auto found = outboxes_.find({campaign_id(campaign), sequence});
+    return {campaign_id(campaign), epoch, sequence, found == outboxes_.end() ? 0 : found->second};
   }
   Ledger& ledger() { return bed_.ledger(); }
 
   Bed bed_;
+  std::map<std::pair<CampaignId, std::uint64_t>, std::uint64_t> outboxes_;
 };
 TYPED_TEST_SUITE_P(LedgerSuite);
 
@@ -229,12 +237,12 @@ TYPED_TEST_P(LedgerSuite, OverdueEventsAreTakenAndThenWaitAgain) {
   this->bed_.clock().advance(Duration{1001});
   const auto first = this->take_overdue(Duration{1000}, 1);
   ASSERT_EQ(first.size(), 1U);
-  EXPECT_EQ(first[0].campaign, campaign_id("sale"));
-  EXPECT_EQ(first[0].coupon, decision.coupon);
-  EXPECT_EQ(first[0].epoch, decision.epoch);
+  EXPECT_EQ(first[0].event.campaign, campaign_id("sale"));
+  EXPECT_EQ(first[0].event.coupon, decision.coupon);
+  EXPECT_EQ(first[0].event.epoch, decision.epoch);
   const auto second = this->take_overdue(Duration{1000}, 10);
   ASSERT_EQ(second.size(), 1U);
-  EXPECT_EQ(second[0].coupon.sequence, 3U);
+  EXPECT_EQ(second[0].event.coupon.sequence, 3U);
   EXPECT_TRUE(this->take_overdue(Duration{1000}, 10).empty());
   this->bed_.clock().advance(Duration{1001});
   EXPECT_EQ(this->take_overdue(Duration{1000}, 10).size(), 2U);

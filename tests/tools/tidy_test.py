@@ -126,6 +126,8 @@ class TidyTest(unittest.TestCase):
         for case in ("TEST(A, B) {}", "TEST_F(A, B) {}", "TYPED_TEST(A, B) {}"):
             self.assert_breach("tests/sim/a.cpp", f"\n{case}\n", 2, "_test.cpp")
         self.assert_breach("src/rt/a_test.cpp", "// nothing in it\n", 1, "has test cases")
+        self.assert_breach("src/rt/a_kafkatest.cpp", "// nothing in it\n", 1, "has test cases")
+        self.assert_silent("src/rt/a_kafkatest.cpp", "TEST(A, B) {}\n")
         self.assert_silent("src/rt/a_test.cpp", "INSTANTIATE_TYPED_TEST_SUITE_P(A, B, C);\n")
         self.assert_silent("tests/support/a_suite.hpp", "#pragma once\nTYPED_TEST_P(A, B) {}\n")
 

@@ -141,15 +141,16 @@ void MemoryLedger::list(Done<std::vector<CampaignView>> done) {
   done(std::move(views));
 }
 
-void MemoryLedger::take_overdue(Duration older_than, std::size_t max, Done<std::vector<CouponIssued>> done) {
+void MemoryLedger::take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) {
   if (!open_) return done(closed());
   const Timestamp now = clock_.now();
-  std::vector<CouponIssued> overdue;
+  std::vector<PendingEvent> overdue;
   for (const auto& [id, ledger] : campaigns_) {
     if (overdue.size() >= max) break;
     if (ledger->pending() == 0) continue;
-    auto taken = ledger->take_overdue(now - older_than, now, max - overdue.size());
-    std::move(taken.begin(), taken.end(), std::back_inserter(overdue));
+    for (auto& event : ledger->take_overdue(now - older_than, now, max - overdue.size())) {
+      overdue.push_back({std::move(event), 0});
+    }
   }
   done(std::move(overdue));
 }

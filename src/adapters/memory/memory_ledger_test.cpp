@@ -138,9 +138,9 @@ TEST_F(MemoryLedgerTest, OverdueEventsComeFromAllCampaignsUpToTheMaximum) {
   clock_.advance(Duration{10});
   std::set<std::pair<CampaignId, std::uint64_t>> taken;
   for (int round = 0; round < 2; ++round) {
-    ledger_.take_overdue(Duration{5}, 4, [&](Result<std::vector<CouponIssued>> events) {
+    ledger_.take_overdue(Duration{5}, 4, [&](Result<std::vector<PendingEvent>> events) {
       EXPECT_LE(events->size(), 4U);
-      for (const auto& event : *events) taken.emplace(event.campaign, event.coupon.sequence);
+      for (const auto& event : *events) taken.emplace(event.event.campaign, event.event.coupon.sequence);
     });
   }
   EXPECT_EQ(taken.size(), 6U);

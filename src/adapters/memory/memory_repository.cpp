@@ -29,6 +29,10 @@ Result<void> MemoryRepository::store(const std::vector<LogRecord>& records) {
 }
 
 void MemoryRepository::store_one(const LogRecord& record) {
+  if (const auto* unreadable = std::get_if<Unreadable>(&record.event)) {
+    dead_letters_.push_back({record.position, "poison: " + unreadable->reason, unreadable->payload});
+    return;
+  }
   const auto* event = std::get_if<CouponIssued>(&record.event);
   if (event == nullptr) return;  // definitions have no row here
   const Coupon& coupon = event->coupon;

@@ -46,8 +46,8 @@ void OwnerLedger::list(Done<std::vector<CampaignView>> done) {
                                      [](Ledger& owner, auto answer) { owner.list(std::move(answer)); });
 }
 
-void OwnerLedger::take_overdue(Duration older_than, std::size_t max, Done<std::vector<CouponIssued>> done) {
-  forward<std::vector<CouponIssued>>(std::move(done), [older_than, max](Ledger& owner, auto answer) {
+void OwnerLedger::take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) {
+  forward<std::vector<PendingEvent>>(std::move(done), [older_than, max](Ledger& owner, auto answer) {
     owner.take_overdue(older_than, max, std::move(answer));
   });
 }

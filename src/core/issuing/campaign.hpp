@@ -63,6 +63,7 @@ struct CampaignView {
   std::uint64_t issued = 0;   ///< decided, pending ones included
   std::uint64_t durable = 0;  ///< decided and safe
   CampaignState state = CampaignState::open;
+  bool held = false;  ///< its definition is being changed
 };
 
 /// \returns invalid, naming the field

@@ -31,10 +31,11 @@ class CampaignLedger {
   std::optional<Decision> find(const UserId& user) const;
 
   /// Takes an event back from the log, as safe, in any order. Equal duplicates are fine.
+  /// With `waiting_since` it is not in the log yet: pending, as after decide().
   /// \returns corrupt when the user or the number is there with other values, when it is beyond the limit or
   /// of
   ///          another campaign
-  Result<void> restore(const CouponIssued& event);
+  Result<void> restore(const CouponIssued& event, std::optional<Timestamp> waiting_since = std::nullopt);
   /// Takes a change of the definition back; one that is not newer than the ledger's changes nothing.
   /// \returns corrupt when its limit is below what is issued, or the same revision says something else
   Result<void> restore(const CampaignChanged& event);

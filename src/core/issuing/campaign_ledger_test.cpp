@@ -179,6 +179,19 @@ TEST_F(CampaignLedgerTest, DefinitionsAreRestoredInTheOrderOfTheirRevisions) {
   EXPECT_EQ(ledger.definition(), third.definition);
 }
 
+TEST_F(CampaignLedgerTest, ACouponThatIsNotInTheLogYetIsRestoredAsPending) {
+  CampaignLedger ledger(sale(2));
+  const Timestamp since{Duration{5}};
+  ASSERT_TRUE(ledger.restore(event(1, 1), since).has_value());
+  ASSERT_TRUE(ledger.restore(event(1, 1), since).has_value()) << "the same event twice";
+  EXPECT_EQ(ledger.pending(), 1U);
+  EXPECT_EQ(ledger.take_overdue(since + Duration{1}, since, 10).size(), 1U);
+  ASSERT_TRUE(ledger.restore(event(1, 1)).has_value()) << "now the log has it";
+  EXPECT_EQ(ledger.pending(), 0U);
+  ASSERT_TRUE(ledger.restore(event(1, 1), since).has_value());
+  EXPECT_EQ(ledger.pending(), 0U) << "what is safe stays safe";
+}
+
 TEST_F(CampaignLedgerTest, ARefusedChangeHoldsNothing) {
   CampaignLedger ledger(sale(2));
   ask(ledger, 1);

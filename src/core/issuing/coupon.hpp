@@ -2,6 +2,7 @@
 // The values that travel from the decision to the database.
 
 #include <cstdint>
+#include <string>
 #include <variant>
 
 #include "base/clock.hpp"
@@ -39,9 +40,18 @@ struct CampaignChanged {
   friend bool operator==(const CampaignChanged&, const CampaignChanged&) = default;
 };
 
-using Event = std::variant<CouponIssued, CampaignChanged>;
+/// What stands in a log and cannot be read: passed on, so that the worker puts it aside with its reason
+/// instead of stopping or skipping it.
+struct Unreadable {
+  std::string reason;
+  std::string payload;  ///< the bytes as they are
+  friend bool operator==(const Unreadable&, const Unreadable&) = default;
+};
 
-/// A place in an event log: 1 for the first record, 0 for "before everything".
+using Event = std::variant<CouponIssued, CampaignChanged, Unreadable>;
+
+/// A place in one partition of an event log: 1 for the first record, 0 for "before everything". The embedded
+/// log has one partition.
 using LogPosition = std::uint64_t;
 
 struct LogRecord {

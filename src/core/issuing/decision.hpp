@@ -31,7 +31,8 @@ struct Decision {
   std::uint32_t epoch = 0;
   std::uint32_t revision = 0;
   Durability durability = Durability::log;
-  Coupon coupon;  ///< for `issued` and `already_issued`
+  std::uint64_t outbox = 0;  ///< of `issued`: where a shared ledger keeps the event until it is safe
+  Coupon coupon;             ///< for `issued` and `already_issued`
 };
 
 }  // namespace doorbuster

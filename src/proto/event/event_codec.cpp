@@ -106,6 +106,15 @@ void write(const CampaignChanged& event, std::string& out) {
   object.close();
 }
 
+/// For people who look at dead letters; never read back as an event.
+void write(const Unreadable& event, std::string& out) {
+  ObjectWriter object(out);
+  object.text("type", "unreadable");
+  object.text("reason", event.reason);
+  object.text("payload", event.payload);
+  object.close();
+}
+
 class CanonicalWriter {
  public:
   explicit CanonicalWriter(std::string& out) : out_(out) {}
@@ -169,6 +178,10 @@ void write_canonical(const CampaignChanged& event, std::string& out) {
       .text(to_text(definition.strategy))
       .text(to_text(definition.durability))
       .time(definition.created_at);
+}
+
+void write_canonical(const Unreadable& event, std::string&) {
+  DOORBUSTER_ASSERT(event.reason.empty());  // nobody chains what could not be read
 }
 
 }  // namespace

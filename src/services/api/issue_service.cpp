@@ -20,6 +20,11 @@ struct Admission {
   Decision decision;
 };
 
+/// By the campaign's rule: with durability `ledger` a decision is safe when it is made.
+bool is_safe(const Decision& decision) {
+  return !decision.pending || decision.durability == Durability::ledger;
+}
+
 Error not_safe_yet() {
   return make_error(ErrorCode::not_ready,
                     "this is decided, but not yet written safely; ask again for the answer");
@@ -108,6 +113,8 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
       const Decision& decision = (*decisions)[i];
       if (decision.outcome == Outcome::issued) {
         events.push_back(event_of(askers[i].request.campaign, decision));
+        // Safe already by the campaign's rule; the log is told all the same, and the relay sees to it.
+        if (is_safe(decision)) succeed(askers[i], decision);
         admissions.push_back({std::move(askers[i]), decision});
       } else {
         settle(std::move(askers[i]), decision);
@@ -133,7 +140,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
         return park(std::move(asker));
       default:
 #ifndef DOORBUSTER_PLANT_OK_WHILE_PENDING  // a defect for the simulator to find
-        if (decision.pending) return park(std::move(asker));
+        if (!is_safe(decision)) return park(std::move(asker));
 #endif
         return succeed(asker, decision);
     }
@@ -148,7 +155,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
     std::vector<CouponKey> keys;
     keys.reserve(admissions.size());
     for (const auto& [asker, decision] : admissions) {
-      keys.push_back({asker.request.campaign, decision.epoch, decision.coupon.sequence});
+      keys.push_back({asker.request.campaign, decision.epoch, decision.coupon.sequence, decision.outbox});
     }
     ledger_.confirm(std::move(keys),
                     on_self([admissions = std::move(admissions)](Impl& self, Result<void> confirmed) mutable {
@@ -163,12 +170,14 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
                     }));
   }
 
-  void append_again(std::vector<CouponIssued> events) {
-    stats_.relayed += events.size();
+  void append_again(std::vector<PendingEvent> overdue) {
+    stats_.relayed += overdue.size();
     std::vector<CouponKey> keys;
-    for (auto& event : events) {
+    std::vector<CouponIssued> events;
+    for (auto& [event, outbox] : overdue) {
       event.instance = options_.instance;
-      keys.push_back({event.campaign, event.epoch, event.coupon.sequence});
+      keys.push_back({event.campaign, event.epoch, event.coupon.sequence, outbox});
+      events.push_back(std::move(event));
     }
     log_.append(std::move(events), executor_,
                 on_self([keys = std::move(keys)](Impl& self, Result<void> appended) mutable {
@@ -205,7 +214,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
     ledger_.find(
         request.campaign, request.user,
         on_self([asker = std::move(asker)](Impl& self, Result<std::optional<Decision>> found) mutable {
-          if (found && *found && !(*found)->pending) {
+          if (found && *found && is_safe(**found)) {
             self.succeed(asker, **found);
           } else {
             self.fail(asker, log_closed());

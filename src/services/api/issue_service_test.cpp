@@ -46,7 +46,7 @@ class ScriptedLedger final : public Ledger {
   void find(CampaignId, UserId, Done<std::optional<Decision>> done) override { done(std::optional(holder)); }
   void show(CampaignId, Done<std::optional<CampaignView>>) override { FAIL() << "not asked here"; }
   void list(Done<std::vector<CampaignView>>) override { FAIL() << "not asked here"; }
-  void take_overdue(Duration, std::size_t, Done<std::vector<CouponIssued>> done) override {
+  void take_overdue(Duration, std::size_t, Done<std::vector<PendingEvent>> done) override {
     done(std::exchange(overdue, {}));
   }
   void open(CampaignDefinition, Done<void>) override { FAIL() << "not asked here"; }
@@ -61,7 +61,7 @@ class ScriptedLedger final : public Ledger {
   std::deque<Decision> next;
   std::vector<std::size_t> batches;
   std::vector<std::uint64_t> confirmed;
-  std::vector<CouponIssued> overdue;
+  std::vector<PendingEvent> overdue;
   Decision holder;
   std::optional<Error> broken;
   bool refuse_confirmation = false;
@@ -232,9 +232,9 @@ TEST_F(IssueServiceTest, RelayAppendsOverdueEventsAgainOneRelayAtATime) {
   CouponIssued event;
   event.campaign = *CampaignId::parse("drop");
   event.coupon.sequence = 7;
-  ledger_.overdue = {event};
+  ledger_.overdue = {{event, 3}};
   service_->relay();
-  ledger_.overdue = {event};
+  ledger_.overdue = {{event, 3}};
   service_->relay();
   ASSERT_EQ(log_.appends.size(), 1U);
   log_.finish();
@@ -243,6 +243,20 @@ TEST_F(IssueServiceTest, RelayAppendsOverdueEventsAgainOneRelayAtATime) {
   EXPECT_EQ(log_.appends.size(), 2U);
   log_.finish(make_error(ErrorCode::unavailable, "disk full"));
   EXPECT_THAT(ledger_.confirmed, ElementsAre(7));
+}
+
+TEST_F(IssueServiceTest, UnderDurabilityLedgerTheAnswerDoesNotWaitForTheLog) {
+  Decision made = decision(Outcome::issued, true, 1);
+  made.durability = Durability::ledger;
+  made.outbox = 9;
+  ledger_.next = {made};
+  ask(1);
+  executor_.run_until_idle();
+  EXPECT_THAT(answers_, ElementsAre("issued"));
+  ASSERT_EQ(log_.appends.size(), 1U) << "the log is told all the same";
+  log_.finish();
+  EXPECT_THAT(ledger_.confirmed, ElementsAre(1));
+  EXPECT_THAT(answers_, ElementsAre("issued")) << "answered once";
 }
 
 TEST_F(IssueServiceTest, CompletionsAfterItsEndAreDropped) {
