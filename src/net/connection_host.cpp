@@ -14,6 +14,7 @@ constexpr std::size_t kSweepParts = 4;
 http::ParseLimits limits_of(const HttpServerOptions& options) {
   http::ParseLimits limits;
   limits.header_bytes = options.most_header_bytes;
+  limits.headers = options.most_headers;
   limits.body_bytes = options.most_body_bytes;
   limits.streamed_bytes = options.most_streamed_bytes;
   return limits;

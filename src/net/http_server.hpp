@@ -91,6 +91,7 @@ struct HttpServerOptions {
   std::uint16_t port = 0;                 ///< 0: any free one, see port()
   std::size_t most_connections = 20'000;  ///< further ones are answered 503 and closed
   std::size_t most_header_bytes = 8 * 1024;
+  std::size_t most_headers = 64;
   std::size_t most_body_bytes = 4 * 1024;
   std::uint64_t most_streamed_bytes = 0;  ///< longer bodies, up to this, are streamed (Request::streamed)
   bool end_cancels = false;  ///< a client that closes its side while a request is in the air has given it up

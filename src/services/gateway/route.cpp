@@ -243,6 +243,13 @@ Result<RouteTable> RouteTable::make(const std::vector<RouteEntry>& entries) {
   for (const auto& entry : entries) {
     auto route = make_route(entry, table.routes_.size());
     if (!route) return route.error();
+    // The same addresses are the same instances, with one set of connections.
+    for (const auto& earlier : table.routes_) {
+      if (!route->addresses.empty() && earlier.addresses == route->addresses &&
+          earlier.pipelining == route->pipelining) {
+        route->name = earlier.name;
+      }
+    }
     table.routes_.push_back(std::move(*route));
   }
   return table;

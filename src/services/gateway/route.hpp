@@ -43,6 +43,7 @@ struct PathPattern {
 struct FixedAddress {
   std::string host;
   std::uint16_t port = 0;
+  friend bool operator==(const FixedAddress&, const FixedAddress&) = default;
 };
 
 struct Route {

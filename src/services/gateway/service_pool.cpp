@@ -123,14 +123,14 @@ void ServicePool::add(const std::string& key, const ServiceInstance& instance) {
   if (!endpoint) {
     // A name: asked for on the resolver's thread, and the instance is there when it has answered.
     net::resolve(host_.shard(), instance.host,
-                 [this, alive = alive_, key, instance](Result<std::vector<std::string>> addresses) mutable {
+                 [this, alive = alive_, key, found = ServiceInstance(instance)](Result<std::vector<std::string>> addresses) mutable {
                    if (!*alive || by_key_.count(key) != 0) return;
                    if (!addresses || addresses->empty()) {
                      return log().warn("gateway: {}: {}", key,
                                        addresses ? "has no address" : addresses.error().detail);
                    }
-                   instance.host = addresses->front();
-                   add(key, instance);
+                   found.host = addresses->front();
+                   add(key, found);
                  });
     return;
   }
