@@ -39,10 +39,23 @@ constexpr std::array kApi = {
 };
 
 constexpr std::array kUp = {
-    Property{"up.bind", "--bind", Type::text, "127.0.0.1", 0, 0, "IP address to listen on"},
-    Property{"up.port", "--port", Type::integer, "8080", 0, 65535, "TCP port"},
+    Property{"up.bind", "--bind", Type::text, "127.0.0.1", 0, 0,
+             "IP address to listen on for the crowd; others than loopback need tokens"},
+    Property{"up.port", "--port", Type::integer, "8080", 1, 65535, "TCP port for the crowd"},
     Property{"up.data", "--data", Type::text, "./doorbuster-data", 0, 0, "folder of log.db and repo.db"},
-    Property{"up.stack", "--stack", Type::text, "embedded", 0, 0, "embedded; 'full' is not offered yet"},
+    Property{"up.stack", "--stack", Type::text, "embedded", 0, 0,
+             "embedded: one api with everything in it; full: over Redis, Kafka and MariaDB"},
+    Property{"up.instances", "--instances", Type::integer, "1", 1, 64,
+             "api processes; several only with --stack full"},
+    Property{"up.gateway", "--gateway", Type::boolean, "false", 0, 0, "a gateway in front"},
+    Property{"up.registry", "--with-registry", Type::boolean, "false", 0, 0,
+             "a registry of its own; without, the gateway is told the addresses"},
+    Property{"up.registry_port", "--registry-port", Type::integer, "8761", 0, 65535,
+             "TCP port of the registry; 0: any free one"},
+    Property{"up.api_port", "--api-port", Type::integer, "8081", 0, 65535,
+             "TCP port of the first api, the others follow; 0: any free ones"},
+    Property{"up.worker_port", "--worker-port", Type::integer, "9091", 0, 65535,
+             "TCP port of the worker; 0: any free one"},
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 
@@ -54,11 +67,11 @@ constexpr std::array kGateway = {
              "listen on others than loopback: the instances must check tokens themselves"},
     Property{"gateway.io_threads", "--io-threads", Type::integer, "1", 1, 64, "threads for connections"},
     Property{"gateway.upstream", "--upstream", Type::optional_text, "", 0, 0,
-             "fixed addresses in place of the service 'api': http://127.0.0.1:8081,..."},
+             "fixed addresses in place of the service 'coupon-api': http://127.0.0.1:8081,..."},
     Property{"gateway.upstream_pipelining", "--upstream-pipelining", Type::integer, "256", 0, 4096,
              "requests that a connection to --upstream takes at once; 0: they are not api instances of ours"},
     Property{"gateway.lookup", "--lookup", Type::text, "local", 0, 0,
-             "how instances are found for a request: local, registry or redis"},
+             "how instances are found for a request: local or registry"},
     Property{"gateway.balance", "--balance", Type::text, "two_choices", 0, 0,
              "two_choices, least_outstanding or round_robin"},
     Property{"gateway.most_connections", "--most-connections", Type::integer, "20000", 1, 1'000'000,
@@ -159,6 +172,25 @@ constexpr std::array kDatabase = {
     Property{"database.name", "--database-name", Type::text, "doorbuster", 0, 0, "database with the tables"},
 };
 
+/// How a role makes itself known to registries and learns who is there.
+constexpr std::array kEureka = {
+    Property{"registry.urls", "--registry", Type::optional_text, "", 0, 0,
+             "Eureka registries, with commas between, such as http://127.0.0.1:8761/eureka/; empty: none"},
+    Property{"eureka.instance_id", "--instance-id", Type::optional_text, "", 0, 0,
+             "unique within its service; empty: host:service:port"},
+    Property{"eureka.host", "--advertise-host", Type::optional_text, "", 0, 0,
+             "name or address that others reach this process by; empty: the one towards the registry"},
+    Property{"eureka.zone", "--zone", Type::text, "default", 0, 0, "where it runs; told as metadata"},
+    Property{"eureka.renew_interval", "--renew-interval", Type::duration, "5s", 0, 0,
+             "between two heartbeats"},
+    Property{"eureka.lease", "--lease", Type::duration, "15s", 0, 0,
+             "without a heartbeat for so long, the registry drops it"},
+    Property{"eureka.poll_interval", "--poll-interval", Type::duration, "30s", 0, 0,
+             "between two fetches; from our own registry, changes come at once in any case"},
+    Property{"eureka.leave_wait", "--leave-wait", Type::duration, "200ms", 0, 0,
+             "between leaving the registry and closing the port: gateways stop sending meanwhile"},
+};
+
 template <std::size_t A, std::size_t B>
 constexpr std::array<Property, A + B> joined(const std::array<Property, A>& first,
                                              const std::array<Property, B>& second) {
@@ -169,11 +201,23 @@ constexpr std::array<Property, A + B> joined(const std::array<Property, A>& firs
 }
 
 constexpr auto kStack = joined(joined(kRedis, kKafka), kDatabase);
-constexpr auto kApiAll = joined(kApi, kStack);
-constexpr auto kWorkerAll = joined(kWorker, kStack);
+constexpr auto kApiAll = joined(joined(kApi, kEureka), kStack);
+constexpr auto kGatewayAll = joined(kGateway, kEureka);
+constexpr auto kWorkerAll = joined(joined(kWorker, kEureka), kStack);
 constexpr auto kRecoverAll = joined(kRecover, kStack);
 
 constexpr std::array<std::string_view, 6> kRoles = {"api", "up", "gateway", "worker", "recover", "audit"};
+
+constexpr std::array<std::string_view, 8> kOtherVariables = {
+    "DOORBUSTER_TOKEN",         // commands that speak to an api: whoever they are
+    "DOORBUSTER_PACKAGES",      // tools/install_packages
+    "DOORBUSTER_SERVERS",       // tools/servers
+    "DOORBUSTER_EUREKA_CACHE",  // tests/eureka
+    "DOORBUSTER_BINARY",        // tests that drive the program
+    "DOORBUSTER_LOST_WRITES",   // tests/fault: the shim
+    "DOORBUSTER_LOSE_DIR",      // the shim: of which folder it forgets what was not synced
+    "DOORBUSTER_IGNORE_FSYNC",  // the shim: an fsync that does nothing
+};
 
 }  // namespace
 
@@ -181,9 +225,13 @@ std::span<const std::string_view> roles() {
   return kRoles;
 }
 
+std::span<const std::string_view> other_variables() {
+  return kOtherVariables;
+}
+
 std::span<const Property> properties_of(std::string_view role) {
   if (role == "api") return kApiAll;
-  if (role == "gateway") return kGateway;
+  if (role == "gateway") return kGatewayAll;
   if (role == "up") return kUp;
   if (role == "worker") return kWorkerAll;
   if (role == "recover") return kRecoverAll;

@@ -121,7 +121,11 @@ class Server:
         return self.process.pid
 
     def launch(self):
-        command = [binary(), self.role, "--port", str(self.port), "--bind", "127.0.0.1", "--data", self.data]
+        command = [binary(), self.role, "--port", str(self.port), "--bind", "127.0.0.1"]
+        if self.data is not None:  # roles without files have none
+            command += ["--data", self.data]
+        if self.role == "up":
+            command += ["--registry-port", "0", "--api-port", "0", "--worker-port", "0"]
         def prepare():
             # A test that is killed takes its servers along: PR_SET_PDEATHSIG is 1.
             LIBC.prctl(1, signal.SIGKILL)

@@ -202,7 +202,9 @@ void CampaignLedger::end_change(const CampaignDefinition& definition) {
 }
 
 CampaignView CampaignLedger::view(Timestamp now) const {
-  return {definition_, issued(), durable(), state_at(definition_, now, issued()), changing_};
+  return {definition_, issued(),
+          durable(),   state_at(definition_, now, issued()),
+          changing_,   {missing_.rbegin(), missing_.rend()}};
 }
 
 std::vector<Decision> CampaignLedger::holders(std::uint64_t after, std::size_t max) const {
@@ -216,7 +218,7 @@ std::vector<Decision> CampaignLedger::holders(std::uint64_t after, std::size_t m
 
 std::size_t CampaignLedger::memory_bytes() const {
   return sizeof *this + holders_.memory_bytes() + waiting_.size() * sizeof(Waiting) +
-         missing_.capacity() * sizeof(Range);
+         missing_.capacity() * sizeof(NumberRange);
 }
 
 Decision CampaignLedger::held_by(std::uint64_t sequence) const {

@@ -79,10 +79,6 @@ class CampaignLedger {
     std::uint64_t sequence;
     Timestamp since;
   };
-  struct Range {  // both ends are in it
-    std::uint64_t first;
-    std::uint64_t last;
-  };
 
   Decision held_by(std::uint64_t sequence) const;
   CouponIssued event_of(std::uint64_t sequence) const;
@@ -90,7 +86,7 @@ class CampaignLedger {
   CampaignDefinition definition_;
   HolderTable holders_;
   std::deque<Waiting> waiting_;  // in order of decision; confirmed ones are dropped when they reach the front
-  std::vector<Range> missing_;   // descending, so that the lowest number is at the back
+  std::vector<NumberRange> missing_;  // descending, so that the lowest number is at the back
   std::uint64_t pending_count_ = 0;
   bool changing_ = false;
 };

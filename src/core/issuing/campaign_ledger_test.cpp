@@ -227,6 +227,16 @@ TEST_F(CampaignLedgerTest, ShowsCountsAndState) {
   EXPECT_EQ(view.state, CampaignState::sold_out);
 }
 
+TEST_F(CampaignLedgerTest, ShowsTheMissingNumbersInAscendingOrder) {
+  CampaignLedger ledger(sale(9));
+  for (const std::uint64_t safe : {1, 3, 7}) ASSERT_TRUE(ledger.restore(event(safe, safe)).has_value());
+  ledger.finish_restore();
+  EXPECT_EQ(ledger.view(kNoon).missing, (std::vector<NumberRange>{{2, 2}, {4, 6}}));
+  ask(ledger, 8);
+  ask(ledger, 9);
+  EXPECT_EQ(ledger.view(kNoon).missing, (std::vector<NumberRange>{{5, 6}}));
+}
+
 TEST_F(CampaignLedgerTest, FindsWithoutDeciding) {
   CampaignLedger ledger(sale(2));
   EXPECT_FALSE(ledger.find(UserId::from_integer(1)).has_value());

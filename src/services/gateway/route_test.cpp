@@ -67,8 +67,8 @@ TEST(Routes, MatchHostMethodAndHeader) {
 
 TEST(Routes, TheStandardOnesLeadToTheApi) {
   const auto routes = table(RouteTable::standard());
-  EXPECT_EQ(routes.find(asked("GET", "/v1/campaigns").request())->service, "api");
-  EXPECT_EQ(routes.find(asked("POST", "/coupon/issue").request())->service, "api");
+  EXPECT_EQ(routes.find(asked("GET", "/v1/campaigns").request())->service, "coupon-api");
+  EXPECT_EQ(routes.find(asked("POST", "/coupon/issue").request())->service, "coupon-api");
   EXPECT_TRUE(routes.find(asked("GET", "/v1/campaigns/a/coupons.csv").request())->exclusive);
   EXPECT_EQ(routes.find(asked("GET", "/metrics").request()), nullptr);
 }
