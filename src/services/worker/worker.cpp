@@ -22,9 +22,9 @@ Result<std::size_t> Worker::step() {
     position_ = *stored;
     position_known_ = true;
   }
-  auto records = source_.read(position_, options_.batch);
+  auto records = source_.read(position_, batch_);
   if (!records) return failed(records.error());
-  const bool full = records->size() == options_.batch;
+  const bool full = records->size() == batch_;
   if (!records->empty()) {
 #ifdef DOORBUSTER_PLANT_OFFSET_BEFORE_ROW
     // Planted for the simulator, which must find it: the position moves on before the rows are safe.
@@ -38,6 +38,14 @@ Result<std::size_t> Worker::step() {
     if (auto stored = store_.store(*records); !stored) return failed(stored.error());
     position_ = records->back().position;
 #endif
+  }
+  batch_ = std::min(options_.batch, batch_ * 2);
+  // A recovery may send everybody back to the log's start while this one waits at its end.
+  constexpr unsigned kIdleSteps = 10;
+  idle_steps_ = records->empty() ? idle_steps_ + 1 : 0;
+  if (idle_steps_ >= kIdleSteps) {
+    idle_steps_ = 0;
+    position_known_ = false;
   }
   // A batch that was not full has seen the end; else the log says how far there is to go.
   LogPosition end = position_;
@@ -55,6 +63,7 @@ Result<std::size_t> Worker::step() {
 
 Result<std::size_t> Worker::failed(const Error& error) {
   position_known_ = false;
+  batch_ = std::max<std::size_t>(1, batch_ / 2);
   std::lock_guard lock(mutex_);
   ++stats_.failures;
   stats_.last_error = error.detail;
