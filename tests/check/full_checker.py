@@ -1,12 +1,10 @@
-#!/usr/bin/env python3
-"""Checks the promises of the contract across Redis, Kafka and MariaDB, from outside.
+"""Checks the promises of the contract across Redis, Kafka and MariaDB, from outside: `checker.py --config FILE`.
 
 Independent of `doorbuster audit` on purpose: rows by raw SQL through the `mariadb` client, the topic from the brokers'
 own files by Kafka's DumpLogSegments, the ledger by raw RESP over a socket, and the clients' acknowledgements. Formats:
-docs/data_format.md. Exit status: 0 good, 3 a promise is broken, 1 something could not be read, 2 wrong usage.
+docs/data_format.md and docs/redis.md.
 """
 
-import argparse
 import glob
 import json
 import os
@@ -18,7 +16,7 @@ import sys
 from datetime import datetime, timezone
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from checker import MOST_EXAMPLES, NAMES, Checker, Unreadable, code_text, load_acks  # noqa: E402
+from checker import NAMES, Checker, Unreadable, code_text, load_acks  # noqa: E402
 
 FULL_NAMES = {**NAMES, 0: "the ledger holds what the log tells"}
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -140,6 +138,7 @@ class Facts:
         self.fences = []    # (epoch, partition, end)
         self.rows = []      # (sequence, user, code, decided_at, refilled)
         self.letters = []   # (position, reason)
+        self.stored_alone = []  # events that the rows alone tell: the log has lost its data since
         self.holders = None  # user -> (sequence, code, decided_at, pending); None: not asked
         self.counted = None  # what the ledger has counted
         self.missing = []    # (first, last): numbers that the ledger gives out before any new one
@@ -172,6 +171,21 @@ def gather(settings, campaign, log_folders, jars, ledger=True):
     facts.fences = [tuple(int(field) for field in row) for row in database.rows(
         f"SELECT epoch, partition_no, end_position FROM epoch_fence WHERE campaign_id = '{campaign}' "
         f"AND topic = '{topic}'")]
+    # Strategy db-lock has one epoch for ever, and its times are the database's.
+    lost = database.rows(f"SELECT MAX(epoch), MAX(noted_at) FROM log_loss WHERE campaign_id = '{campaign}' "
+                         f"AND topic = '{topic}'")[0]
+    if lost[0] is not None:
+        for revision, limit, ends_at, status in database.rows(
+                "SELECT revision, coupon_limit, ends_at, status FROM campaign_revision "
+                f"WHERE campaign_id = '{campaign}'"):
+            facts.changes.setdefault(int(revision), {"limit": int(limit), "ends_at": ends_at, "status": status})
+        facts.stored_alone = [
+            {"sequence": int(sequence), "user_id": user, "code": code_of(code), "decided_at": int(decided),
+             "refilled": refilled == "1", "epoch": int(epoch), "revision": int(revision)}
+            for sequence, user, code, decided, refilled, epoch, revision in database.rows(
+                "SELECT sequence, user_id, HEX(code), decided_at, refilled, epoch, revision FROM coupon_issued_user c "
+                f"WHERE campaign_id = '{campaign}' AND (epoch < {lost[0]} OR (decided_at < {lost[1]} AND EXISTS "
+                f"(SELECT 1 FROM stock s WHERE s.campaign_id = c.campaign_id)))")]
     facts.rows = [(int(sequence), user, code_of(code), int(decided), int(refilled))
                   for sequence, user, code, decided, refilled in database.rows(
                       "SELECT sequence, user_id, HEX(code), decided_at, refilled FROM coupon_issued_user "
@@ -251,6 +265,7 @@ class FullChecker(Checker):
         events = [(micros(event["decided_at"]), event["sequence"], event)
                   for partition, position, event in self.facts.events
                   if not self.is_void(event["epoch"], partition, position)]
+        events += [(event["decided_at"], event["sequence"], event) for event in self.facts.stored_alone]
         events.sort(key=lambda entry: entry[:2])
         changes = sorted(self.facts.changes.items())
         position = 0
@@ -276,6 +291,7 @@ class FullChecker(Checker):
     def chain(self):
         """In its place: the ledger."""
         if self.facts.holders is None:
+            self.remarks[0] = "not asked"
             return
         self.db.execute("CREATE TABLE holder(user, sequence, code, decided_at, pending)")
         self.db.executemany("INSERT INTO holder VALUES (?, ?, ?, ?, ?)",
@@ -313,46 +329,32 @@ class FullChecker(Checker):
 
 
 def check_facts(facts, campaign, acks=()):
-    """The broken promises: a dict from number (0: the ledger) to examples."""
+    """The broken promises: a dict from number (0: the ledger) to examples; and remarks that are no faults."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     try:
         load_acks(db, acks)
         checker = FullChecker(db, campaign, facts)
         checker.drained()
-        return checker.check()
+        return checker.check(), checker.remarks
     finally:
         db.close()
 
 
-def check_full(settings, campaign, log_folders, jars, acks=(), ledger=True):
-    return check_facts(gather(settings, campaign, log_folders, jars, ledger), campaign, acks)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--stack", required=True, help="settings of the stack, as build/stack/stack.yaml")
-    parser.add_argument("--log", nargs="+", required=True, help="data folders of the brokers")
-    parser.add_argument("--jars", required=True, help="folder of Kafka's jars")
-    parser.add_argument("--campaign", required=True)
-    parser.add_argument("--acks", nargs="*", default=[], help="files of `doorbuster bench --acks`")
-    parser.add_argument("--no-ledger", action="store_true", help="the ledger is not asked")
-    options = parser.parse_args()
+def inspect_full(options):
+    """By the command line of checker.py."""
     if not re.fullmatch(r"[a-z0-9-]{1,64}", options.campaign):
-        parser.error(f"'{options.campaign}' is no id of a campaign")
-    try:
-        broken = check_full(read_settings(options.stack), options.campaign, options.log, options.jars, options.acks,
-                            not options.no_ledger)
-    except (Unreadable, OSError, sqlite3.Error) as wrong:
-        print(f"full_checker: {wrong}", file=sys.stderr)
-        return 1
-    for number, examples in broken.items():
-        print(f"{number} {'BROKEN' if examples else 'ok':<6} {FULL_NAMES[number]}")
-        for example in examples[:MOST_EXAMPLES]:
-            print(f"    {example}")
-        if len(examples) > MOST_EXAMPLES:
-            print(f"    and {len(examples) - MOST_EXAMPLES} more")
-    return 3 if any(broken.values()) else 0
+        raise Unreadable(f"'{options.campaign}' is no id of a campaign")
+    folder = os.path.dirname(os.path.abspath(options.config))
+    log = options.log or [path for place in ("kafka", "stack/kafka")
+                          for path in sorted(glob.glob(f"{glob.escape(folder)}/{place}/broker-*/data"))]
+    if not log:
+        raise Unreadable(f"no brokers beside {options.config}: say where their data is (--log)")
+    facts = gather(read_settings(options.config), options.campaign, log, options.jars or fetched_jars(),
+                   not options.no_ledger)
+    return check_facts(facts, options.campaign, options.acks)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def fetched_jars():
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+    from servers.kafka import jars
+    return jars()
