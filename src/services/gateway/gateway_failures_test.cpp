@@ -73,9 +73,6 @@ TEST_F(Correlation, ANumberWithSomethingBehindItKillsTheConnection) {
 }
 
 TEST_F(Correlation, RepliesInTheWrongOrderReachNobody) {
-  Signal both;
-  std::mutex mutex;
-  std::vector<std::string> bodies;
   FirstConnectionFails upstream([&](Connection& connection) {
     const auto one = connection.read();
     const auto two = connection.read();
@@ -268,7 +265,6 @@ TEST_F(GatewayTest, WhatStandsBehindAReplyThatClosesIsRepeatedEvenAPost) {
 TEST_F(GatewayTest, ASlowReplyBlocksItsOwnConnectionAlone) {
   Signal go_on;
   Signal asked;
-  std::atomic<int> number{0};
   ScriptedUpstream upstream([&](Connection& connection) {
     while (const auto request = connection.read()) {
       if (request->target == "/slow") {
