@@ -11,6 +11,7 @@
 #include "apps/doorbuster/campaign_command.hpp"
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/registry_command.hpp"
+#include "apps/doorbuster/gateway_command.hpp"
 #include "apps/doorbuster/up_command.hpp"
 
 namespace {
@@ -24,6 +25,7 @@ int run(int argc, char** argv) {
   doorbuster::add_up_command(app, exit_code);
   doorbuster::add_api_command(app, exit_code);
   doorbuster::add_registry_command(app, exit_code);
+  doorbuster::add_gateway_command(app, exit_code);
   doorbuster::add_campaign_command(app, exit_code);
 #ifdef DOORBUSTER_HAS_BENCH
   doorbuster::add_bench_command(app, exit_code);
