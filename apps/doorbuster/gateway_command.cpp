@@ -8,6 +8,7 @@
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/file_limit.hpp"
 #include "apps/doorbuster/gateway_shard.hpp"
+#include "apps/doorbuster/registry_membership.hpp"
 #include "apps/doorbuster/settings_options.hpp"
 #include "apps/doorbuster/signals.hpp"
 #include "base/log.hpp"
@@ -189,11 +190,15 @@ Result<void> serve(const Settings& settings) {
 
   const StopSignals signals;  // before the first thread
   raise_file_limit();
-  gateway::EmptyDirectory directory;
+  const auto registry = open_registry_client(settings, true);
+  if (!registry) return registry.error();
+  gateway::EmptyDirectory nobody;
+  ServiceDirectory& directory = *registry ? static_cast<ServiceDirectory&>(**registry) : nobody;
   GatewayShards shards;
   const auto started = shards.start(directory, std::move(*options),
                                     static_cast<std::size_t>(settings.integer("gateway.io_threads")));
   if (!started) {
+    if (*registry) (*registry)->stop();  // posts to shards that are to go
     shards.stop();
     return started.error();
   }
@@ -202,6 +207,7 @@ Result<void> serve(const Settings& settings) {
   }
   log().info("gateway: stopping: no new connections, answering what is in the air");
   shards.drain();
+  if (*registry) (*registry)->stop();
   shards.stop();
   log().info("gateway: stopped");
   return {};

@@ -82,8 +82,8 @@ constexpr std::array kUp = {
              "embedded: one api with everything in it; full: over Redis, Kafka and MariaDB"},
     Property{"up.instances", "--instances", Type::integer, "1", 1, 64,
              "api processes; several only with --stack full"},
-    Property{"up.gateway", "--gateway", Type::boolean, "false", 0, 0, "a gateway in front"},
-    Property{"up.registry", "--with-registry", Type::boolean, "false", 0, 0,
+    Property{"up.gateway", "--gateway", Type::boolean, "true", 0, 0, "a gateway in front"},
+    Property{"up.registry", "--with-registry", Type::boolean, "true", 0, 0,
              "a registry of its own; without, the gateway is told the addresses"},
     Property{"up.registry_port", "--registry-port", Type::integer, "8761", 0, 65535,
              "TCP port of the registry; 0: any free one"},
@@ -102,7 +102,7 @@ constexpr std::array kGateway = {
              "listen on others than loopback: the instances must check tokens themselves"},
     Property{"gateway.io_threads", "--io-threads", Type::integer, "1", 1, 64, "threads for connections"},
     Property{"gateway.upstream", "--upstream", Type::optional_text, "", 0, 0,
-             "fixed addresses in place of the service 'api': http://127.0.0.1:8081,..."},
+             "fixed addresses in place of the service 'coupon-api': http://127.0.0.1:8081,..."},
     Property{"gateway.upstream_pipelining", "--upstream-pipelining", Type::integer, "256", 0, 4096,
              "requests that a connection to --upstream takes at once; 0: they are not api instances of ours"},
     Property{"gateway.lookup", "--lookup", Type::text, "local", 0, 0,
@@ -237,6 +237,7 @@ constexpr std::array<Property, A + B> joined(const std::array<Property, A>& firs
 
 constexpr auto kStack = joined(joined(kRedis, kKafka), kDatabase);
 constexpr auto kApiAll = joined(joined(kApi, kEureka), kStack);
+constexpr auto kGatewayAll = joined(kGateway, kEureka);
 constexpr auto kWorkerAll = joined(joined(kWorker, kEureka), kStack);
 constexpr auto kRecoverAll = joined(kRecover, kStack);
 
@@ -266,7 +267,7 @@ std::span<const std::string_view> other_variables() {
 
 std::span<const Property> properties_of(std::string_view role) {
   if (role == "api") return kApiAll;
-  if (role == "gateway") return kGateway;
+  if (role == "gateway") return kGatewayAll;
   if (role == "up") return kUp;
   if (role == "registry") return kRegistry;
   if (role == "worker") return kWorkerAll;

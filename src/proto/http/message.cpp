@@ -110,7 +110,6 @@ std::string_view reason_phrase(int status) {
   return both.empty() ? "Unknown" : both.substr(4);
 }
 
-void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out) {
 void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out,
                     std::string_view extra) {
   out += "HTTP/1.1 ";

@@ -263,12 +263,12 @@ std::vector<RouteEntry> RouteTable::standard() {
   RouteEntry exports;
   exports.path = "/v1";
   exports.path_suffix = ".csv";
-  exports.to = "lb://api";
+  exports.to = "lb://coupon-api";
   exports.exclusive = "true";
   exports.place = "standard routes";
   RouteEntry api;
   api.path = "/v1";
-  api.to = "lb://api";
+  api.to = "lb://coupon-api";
   api.idempotent = kIdempotent;
   api.place = "standard routes";
   RouteEntry seed = api;
