@@ -49,7 +49,13 @@ class Ledger {
   /// those of a dead instance, too. At most `max`, but whole outboxes.
   virtual void take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) = 0;
 
-  /// Takes in a campaign whose definition is written. \returns conflict when it is there already
+  /// Before a new definition is written to the catalog. A shared ledger notes that this object will open()
+  /// the campaign, which stays unknown until then; the note goes the way of all its data when it is lost.
+  virtual void prepare(CampaignDefinition, Done<void> done) { done({}); }
+  /// Takes in a campaign whose definition is written. A shared ledger does so only for the object that
+  /// prepared it and if the note is still there: without it, the campaign may have been recovered and lost
+  /// since, and must not begin anew in its first epoch. \returns conflict when it is there already, closed
+  /// (not prepared: a recovery will open it)
   virtual void open(CampaignDefinition definition, Done<void> done) = 0;
   /// Checks `patch` and holds decisions until end_change(). A shared ledger lets a hold of some seconds be
   /// taken over by another process: who began it may have died, or his change may still be on its way to the

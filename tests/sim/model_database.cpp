@@ -1,6 +1,7 @@
 #include "tests/sim/model_database.hpp"
 
 #include <algorithm>
+#include <memory>
 
 namespace doorbuster::model {
 
@@ -61,6 +62,10 @@ Result<EpochFence> DatabaseRecovery::fence(const CampaignId& campaign, std::uint
   for (const auto& fence : fences) {
     if (fence.epoch == epoch) return fence;
   }
+  // The lock that store() takes, too; it is given back however the call of `ends` ends.
+  const auto unlock = [](bool* fencing) { *fencing = false; };
+  database_.fencing = true;
+  const std::unique_ptr<bool, decltype(unlock)> lock(&database_.fencing, unlock);
   const auto noted = ends();
   if (!noted) return noted.error();
   fences.push_back({epoch, *noted});
@@ -129,7 +134,8 @@ Result<void> DatabaseStore::store(const std::vector<LogRecord>& records) {
   const Fate fate = fate_();
   if (database_.stored_through[partition_] != known_)
     return make_error(ErrorCode::unavailable, "another worker has gone on with this partition");
-  if (fate == Fate::rolled_back) return make_error(ErrorCode::unavailable, "the database does not answer");
+  if (database_.fencing || fate == Fate::rolled_back)
+    return make_error(ErrorCode::unavailable, "the database does not answer");
   for (const auto& record : records)
     database_.insert(partition_, record.position, std::get<CouponIssued>(record.event));
   database_.stored_through[partition_] = records.back().position;

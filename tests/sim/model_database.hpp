@@ -37,6 +37,7 @@ struct Database {
   std::vector<LogPosition> stored_through;
   std::string log_identity;
   std::map<CampaignId, const void*> locks;
+  bool fencing = false;                                    // a fence is being noted: no rows meanwhile
   std::function<void(const CampaignDefinition&)> changed;  // after each put
 };
 

@@ -145,28 +145,43 @@ std::vector<PendingEvent> Redis::take_overdue(const Known& known, Duration older
   return overdue;
 }
 
-Result<void> Redis::open(const CampaignDefinition& definition) {
+Result<void> Redis::open(const CampaignDefinition& definition, std::uint64_t who) {
   if (of(definition.id) != nullptr)
     return make_error(ErrorCode::conflict, "the campaign is there already", "id");
+  const auto prepared = prepared_.find(definition.id);
+  if (prepared == prepared_.end() || prepared->second != who) return closed();
+  prepared_.erase(prepared);
   write({Kind::open, definition, {}, run_});
   return {};
 }
 
-Result<CampaignDefinition> Redis::begin_change(const CampaignId& id, const CampaignPatch& patch) {
+Result<CampaignDefinition> Redis::begin_change(const CampaignId& id, const CampaignPatch& patch,
+                                               std::uint64_t who) {
   Campaign* campaign = usable(id, {});
   if (campaign == nullptr) return closed();
   const Timestamp now = clock_.now();
-  if (campaign->ledger->changing() && now - campaign->held_since >= kHoldLasts)
-    campaign->ledger->end_change(campaign->ledger->definition());
+  const bool take_over = campaign->ledger->changing() && now - campaign->held_since >= kHoldLasts;
+  if (take_over) campaign->ledger->end_change(campaign->ledger->definition());
   auto begun = campaign->ledger->begin_change(patch);
-  if (begun) campaign->held_since = now;
+  if (!begun) {
+    // Held on: a patch that is refused releases nobody else's hold.
+    if (take_over) DOORBUSTER_ASSERT(campaign->ledger->begin_change({}));
+    return begun;
+  }
+  campaign->held_since = now;
+  campaign->held_by = who;
+  campaign->taken_over = take_over;
   return begun;
 }
 
-Result<void> Redis::end_change(const CampaignDefinition& definition) {
+Result<void> Redis::end_change(const CampaignDefinition& definition, std::uint64_t who) {
   Campaign* campaign = usable(definition.id, {});
   if (campaign == nullptr || campaign->definition.epoch != definition.epoch) return closed();
-  if (definition.revision < campaign->definition.revision) return {};
+  if (definition.revision <= campaign->definition.revision) {
+    const bool mine = campaign->held_by == who && !campaign->taken_over;
+    if (campaign->ledger->changing() && mine) campaign->ledger->end_change(campaign->ledger->definition());
+    return {};
+  }
   if (definition.limit < campaign->ledger->issued())
     return make_error(ErrorCode::conflict, "the limit would be below what is issued", "limit");
   write({Kind::change, definition});
@@ -177,12 +192,6 @@ Result<std::vector<Decision>> Redis::holders(const CampaignId& id, std::uint64_t
   Campaign* campaign = usable(id, {});
   if (campaign == nullptr) return closed();
   return campaign->ledger->holders(after, max);
-}
-
-std::optional<Timestamp> Redis::held_since(const CampaignId& id) const {
-  const auto found = campaigns_.find(id);
-  if (found == campaigns_.end() || !found->second.ledger->changing()) return std::nullopt;
-  return found->second.held_since;
 }
 
 Result<void> Redis::close(const CampaignDefinition& definition) {
@@ -248,6 +257,7 @@ bool Redis::is_open(const CampaignId& id, std::uint32_t epoch) const {
 void Redis::restart(std::size_t lost) {
   ++run_;
   campaigns_.clear();
+  prepared_.clear();
   file_.resize(file_.size() - std::min(lost, file_.size()));
   for (const auto& entry : file_) apply(entry);
   for (auto& [id, campaign] : campaigns_) campaign.ledger->finish_restore();
@@ -255,6 +265,7 @@ void Redis::restart(std::size_t lost) {
 
 void Redis::flush() {
   campaigns_.clear();
+  prepared_.clear();
   file_.clear();
 }
 

@@ -30,13 +30,13 @@ class Redis {
   Result<std::optional<Decision>> find(const Known& known, const CampaignId& campaign, const UserId& user);
   Result<std::optional<CampaignView>> show(const Known& known, const CampaignId& campaign);
   std::vector<PendingEvent> take_overdue(const Known& known, Duration older_than, std::size_t max);
-  Result<void> open(const CampaignDefinition& definition);
-  /// A hold that is older than `kHoldLasts` is taken over: its holder may have died.
-  Result<CampaignDefinition> begin_change(const CampaignId& campaign, const CampaignPatch& patch);
-  Result<void> end_change(const CampaignDefinition& definition);
+  void prepare(const CampaignId& campaign, std::uint64_t who) { prepared_[campaign] = who; }
+  Result<void> open(const CampaignDefinition& definition, std::uint64_t who);
+  /// A hold that is older than `kHoldLasts` is taken over. `who` is the instance.
+  Result<CampaignDefinition> begin_change(const CampaignId& campaign, const CampaignPatch& patch,
+                                          std::uint64_t who);
+  Result<void> end_change(const CampaignDefinition& definition, std::uint64_t who);
   Result<std::vector<Decision>> holders(const CampaignId& campaign, std::uint64_t after, std::size_t max);
-  /// Since when the campaign is held.
-  std::optional<Timestamp> held_since(const CampaignId& campaign) const;
 
   // Recovery.
   Result<void> close(const CampaignDefinition& definition);
@@ -53,7 +53,7 @@ class Redis {
   void flush();
   std::size_t file_entries() const { return file_.size(); }
 
-  static constexpr Duration kHoldLasts = std::chrono::seconds(2);
+  static constexpr Duration kHoldLasts = std::chrono::milliseconds(2500);
 
  private:
   struct Campaign {
@@ -64,6 +64,8 @@ class Redis {
     std::uint64_t run = 0;          // under which it was opened
     std::uint64_t rebuild_run = 0;  // under which it was emptied
     Timestamp held_since{};
+    std::uint64_t held_by = 0;
+    bool taken_over = false;
   };
   enum class Kind : std::uint8_t { open, change, close, empty, add_safe, add_pending, opened, confirm };
   struct Entry {  // of the append-only file: what was changed, not what was asked
@@ -84,6 +86,7 @@ class Redis {
   RandomSource& random_;
   std::uint64_t run_ = 1;
   std::map<CampaignId, Campaign> campaigns_;
+  std::map<CampaignId, std::uint64_t> prepared_;  // not in the file: lost whenever anything is
   std::vector<Entry> file_;
 };
 

@@ -2,6 +2,7 @@
 // One thread of control with virtual time: the order of everything that happens follows from one seed.
 
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,10 +20,29 @@ class Scheduler final : public Clock {
   Timestamp now() override { return now_; }
   /// Life 0 belongs to the world outside (clients, disk); it never ends.
   void at(Duration delay, Life life, Work work) {
-    events_.emplace(Key{now_ + delay, next_++}, Entry{life, std::move(work)});
+    if (ended_.contains(life)) return;
+    Timestamp when = now_ + delay;
+    if (const auto stopped = stopped_.find(life); stopped != stopped_.end() && when < stopped->second)
+      when = stopped->second;
+    events_.emplace(Key{when, next_++}, Entry{life, std::move(work)});
   }
   void end_life(Life life) {
+    ended_.insert(life);
     std::erase_if(events_, [life](const auto& event) { return event.second.life == life; });
+  }
+  /// SIGSTOP: what belongs to `life` waits until `until`.
+  void stop_life(Life life, Timestamp until) {
+    stopped_[life] = until;
+    std::vector<std::pair<Key, Entry>> waiting;
+    for (auto event = events_.begin(); event != events_.end() && event->first.first < until;) {
+      auto next = std::next(event);
+      if (event->second.life == life) {
+        auto taken = events_.extract(event);
+        waiting.emplace_back(Key{until, taken.key().second}, std::move(taken.mapped()));
+      }
+      event = next;
+    }
+    for (auto& [key, entry] : waiting) events_.emplace(key, std::move(entry));
   }
   /// Runs the next event. \returns false when there is none
   bool step() {
@@ -33,6 +53,12 @@ class Scheduler final : public Clock {
     return true;
   }
   bool empty() const { return events_.empty(); }
+  /// When the next event happens. \pre !empty()
+  Timestamp next_at() const { return events_.begin()->first.first; }
+  /// Time goes on to `moment`, if it is later and nothing happens before it.
+  void pass_to(Timestamp moment) {
+    if (now_ < moment && (events_.empty() || moment <= next_at())) now_ = moment;
+  }
 
  private:
   using Key = std::pair<Timestamp, std::uint64_t>;
@@ -41,6 +67,8 @@ class Scheduler final : public Clock {
     Work work;
   };
   std::map<Key, Entry> events_;
+  std::set<Life> ended_;
+  std::map<Life, Timestamp> stopped_;
   std::uint64_t next_ = 0;
   Timestamp now_ = Timestamp(std::chrono::sys_days(std::chrono::year(2026) / 11 / 27));
 };

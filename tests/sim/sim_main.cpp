@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "base/log.hpp"
-#include "tests/sim/world.hpp"
+#include "tests/sim/run_seed.hpp"
 
 namespace {
 
@@ -29,8 +29,6 @@ std::uint64_t number(const char* text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using doorbuster::sim::World;
-  using doorbuster::sim::WorldOptions;
   std::uint64_t seeds = 1000;
   std::uint64_t first = 1;
   bool expect_broken = false;
@@ -49,11 +47,9 @@ int main(int argc, char** argv) {
   }
   (void)doorbuster::set_log_level("off");  // failures of the disk are the point here, not news
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
-    doorbuster::SeededRandom draw(seed);
-    World world(seed * 2 + 1, WorldOptions::draw(draw));
-    if (const auto broken = world.run()) {
-      std::printf("seed %llu: %s\n  again: sim --first %llu --seeds 1\n",
-                  static_cast<unsigned long long>(seed), broken->c_str(),
+    if (const auto broken = doorbuster::sim::run_seed(seed)) {
+      std::printf("seed %llu: %s\n  again: %s --first %llu --seeds 1\n",
+                  static_cast<unsigned long long>(seed), broken->c_str(), argv[0],
                   static_cast<unsigned long long>(seed));
       return expect_broken ? 0 : 3;
     }

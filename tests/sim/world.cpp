@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tests/sim/run_seed.hpp"
+
 namespace doorbuster::sim {
 
 using namespace std::chrono_literals;
@@ -247,6 +249,11 @@ void World::check_quiet() {
 
 void World::fail(std::string what) {
   if (!failure_) failure_ = std::move(what);
+}
+
+std::optional<std::string> run_seed(std::uint64_t seed) {
+  SeededRandom draw(seed);
+  return World(seed * 2 + 1, WorldOptions::draw(draw)).run();
 }
 
 }  // namespace doorbuster::sim

@@ -43,6 +43,8 @@ class LedgerSuite : public testing::Test {
     return ask<void>([&](auto done) { ledger().confirm(std::move(keys), std::move(done)); });
   }
   Result<void> open(const CampaignDefinition& definition) {
+    auto prepared = ask<void>([&](auto done) { ledger().prepare(definition, std::move(done)); });
+    if (!prepared) return prepared;
     return ask<void>([&](auto done) { ledger().open(definition, std::move(done)); });
   }
   std::optional<Decision> find(std::string_view campaign, std::uint64_t user) {

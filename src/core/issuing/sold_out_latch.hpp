@@ -5,7 +5,8 @@
 // Invariants
 //  1. answers() is true only within `kTrust` of the moment BEFORE a question was sent to which the ledger
 //     answered a final sold-out under this version, and only for users that the filter of this version does
-//     not hold. Whoever raises a limit waits `kTrust` before he says so, and so never contradicts a refusal.
+//     not hold. Whoever raises a limit holds the campaign for `kTrust` first, during which the ledger tells
+//     nobody that it is sold out: when the first of the new coupons is given out, no latch is left.
 //  2. The holders of a version that is sold out for good do not change: a filter fits its version for ever.
 //
 // Times are of a clock that never goes back and counts while the machine sleeps (BootClock). One thread.

@@ -145,10 +145,13 @@ Result<void> LeaseTable::enroll(InstanceInfo info, Timestamp now) {
   } else {
     --counts_[static_cast<std::size_t>(*existing)];
   }
+  const bool known = old.lease != nullptr || recent_.has(info);
   lease->info = std::make_shared<InstanceInfo>(std::move(info));
   lease->renewed = now;
   lease->ever_renewed = false;
-  changed(*app, *lease, Action::added, now);
+  // Netflix's server says ADDED again; eureka-js-client passes over what is added and there already, so that
+  // it would not see what has changed. MODIFIED adds as well where it has to, in every client.
+  changed(*app, *lease, known ? Action::modified : Action::added, now);
   return {};
 }
 

@@ -40,6 +40,20 @@ TEST(LeaseTable, TheHashNamesTheStatusesInOrderOfTheirNames) {
   EXPECT_EQ(leases.table.hash_code(), "DOWN_1_OUT_OF_SERVICE_1_STARTING_1_UNKNOWN_1_UP_2_");
 }
 
+TEST(LeaseTable, WhoRegistersAgainIsModified) {
+  TestLeases leases;
+  leases.enroll(instance_of("A", "x"));
+  leases.enroll(instance_of("A", "x"));
+  EXPECT_THAT(leases.delta(), ElementsAre("x MODIFIED"));
+  leases.table.cancel("A", "x", leases.now);
+  leases.enroll(instance_of("A", "x"));  // somebody may not have seen that it was gone
+  EXPECT_THAT(leases.delta(), ElementsAre("x MODIFIED"));
+  leases.table.cancel("A", "x", leases.now);
+  leases.pass(200);
+  leases.enroll(instance_of("A", "x"));
+  EXPECT_THAT(leases.delta(), ElementsAre("x ADDED"));
+}
+
 TEST(LeaseTable, AnIdIsUniqueWithinItsAppOnly) {
   TestLeases leases;
   leases.enroll(instance_of("A", "x"));
@@ -196,7 +210,7 @@ TEST(LeaseTable, RecentChangesAreBounded) {
   TestLeases leases(options);
   for (const auto* id : {"1", "2", "3"}) leases.enroll(instance_of("A", id));
   leases.enroll(instance_of("A", "2"));
-  EXPECT_THAT(leases.delta(), ElementsAre("3 ADDED", "2 ADDED"));
+  EXPECT_THAT(leases.delta(), ElementsAre("3 ADDED", "2 MODIFIED"));
 }
 
 TEST(LeaseTable, PagesTellWhatHasToBeWrittenAnew) {

@@ -25,6 +25,7 @@ class RecentChanges {
 
   /// The oldest entry gives way when there are too many: clients then see a wrong hash, and fetch all.
   void put(std::shared_ptr<const InstanceInfo> instance, Timestamp now);
+  bool has(const InstanceInfo& instance) const { return by_key_.contains(key_of(instance)); }
   /// Drops what is too old. \returns whether there was any
   bool purge(Timestamp now);
   /// From the oldest to the newest.

@@ -46,12 +46,6 @@ Result<Strategy> strategy_of(const JsonValue& value) {
     return make_error(ErrorCode::invalid, "there is no strategy '" + *text + "'; the default is 'atomic'",
                       "strategy");
   }
-  if (*strategy != Strategy::atomic) {
-    return make_error(
-        ErrorCode::invalid,
-        "strategy '" + *text + "' needs Redis: not available in the embedded system; use 'atomic'",
-        "strategy");
-  }
   return *strategy;
 }
 
@@ -62,12 +56,6 @@ Result<Durability> durability_of(const JsonValue& value) {
   if (!durability) {
     return make_error(ErrorCode::invalid, "there is no durability '" + *text + "'; the default is 'log'",
                       "durability");
-  }
-  if (*durability != Durability::log) {
-    return make_error(
-        ErrorCode::invalid,
-        "durability '" + *text + "' needs Redis: not available in the embedded system; use 'log'",
-        "durability");
   }
   return *durability;
 }

@@ -1,5 +1,6 @@
 #include "services/api/campaign_service.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
@@ -27,6 +28,11 @@ Error being_settled() {
                     "an earlier change of this campaign is still being read back; ask again");
 }
 
+/// A shared ledger may be lost at any moment.
+Error lost_ledger() {
+  return make_error(ErrorCode::closed, "the campaign is closed until its ledger has been read back");
+}
+
 Error lost_service() {
   return make_error(ErrorCode::unavailable, "the service is stopping");
 }
@@ -47,14 +53,19 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  public:
-  Impl(Executor& executor, Clock& clock, Ledger& ledger, CampaignCatalog& catalog)
-      : executor_(executor), clock_(clock), ledger_(ledger), catalog_(catalog) {}
+  Impl(Executor& executor, Clock& clock, Ledger& ledger, CampaignCatalog& catalog, CampaignOptions options)
+      : executor_(executor),
+        clock_(clock),
+        ledger_(ledger),
+        catalog_(catalog),
+        options_(std::move(options)) {}
 
   void create(CampaignDefinition definition, Done<Created> done) {
     definition.revision = 1;
     definition.epoch = 1;
     definition.created_at = clock_.now();
     if (const auto valid = validate(definition); !valid) return done(valid.error());
+    if (const auto offered = check_offered(definition); !offered) return done(offered.error());
     if (settling_.contains(definition.id)) return done(being_settled());
     ledger_.show(definition.id, bound(std::move(done), [definition](Impl& self, auto found, auto answer) {
                    if (!found) return answer(found.error());
@@ -66,15 +77,47 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
 
   void change(const CampaignId& id, CampaignPatch patch, Done<CampaignView> done) {
     if (settling_.contains(id)) return done(being_settled());
+    const bool of_limit = patch.limit.has_value();
     ledger_.begin_change(id, std::move(patch),
-                         bound(std::move(done), [](Impl& self, auto begun, auto answer) {
+                         bound(std::move(done), [of_limit](Impl& self, auto begun, auto answer) {
                            if (!begun) return answer(begun.error());
-                           self.put_changed(std::move(*begun), std::move(answer));
+                           if (!of_limit || self.options_.limit_settles == Duration::zero()) {
+                             return self.put_changed(std::move(*begun), Duration::zero(), std::move(answer));
+                           }
+                           self.look_whether_sold_out(std::move(*begun), std::move(answer));
                          }));
   }
 
  private:
+  Result<void> check_offered(const CampaignDefinition& definition) const {
+    const auto refusal = [&](std::string_view field, std::string_view value, std::string_view instead) {
+      return make_error(ErrorCode::invalid,
+                        std::string(field) + " '" + std::string(value) +
+                            "' needs Redis: not available in the " + std::string(options_.stack) +
+                            " system; use '" + std::string(instead) + "'",
+                        std::string(field));
+    };
+    const auto offers = [](const auto& all, auto one) {
+      return std::find(all.begin(), all.end(), one) != all.end();
+    };
+    if (!offers(options_.strategies, definition.strategy)) {
+      return refusal("strategy", to_text(definition.strategy), to_text(options_.strategies.front()));
+    }
+    if (!offers(options_.durabilities, definition.durability)) {
+      return refusal("durability", to_text(definition.durability), to_text(options_.durabilities.front()));
+    }
+    return {};
+  }
+
   void put_new(const CampaignDefinition& definition, Done<Created> done) {
+    ledger_.prepare(definition,
+                    bound(std::move(done), [definition](Impl& self, Result<void> prepared, auto answer) {
+                      if (!prepared) return answer(prepared.error());
+                      self.put_prepared(definition, std::move(answer));
+                    }));
+  }
+
+  void put_prepared(const CampaignDefinition& definition, Done<Created> done) {
     catalog_.put(definition, executor_,
                  bound(std::move(done), [definition](Impl& self, Result<void> put, auto answer) {
                    if (put) return self.open(definition, std::move(answer));
@@ -89,10 +132,11 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
   void open(const CampaignDefinition& definition, Done<Created> done) {
     ledger_.open(definition,
                  bound(std::move(done), [id = definition.id](Impl& self, Result<void> opened, auto answer) {
-                   if (!opened) return answer(opened.error());
+                   // A conflict: it was found in the catalog and recovered into the ledger since.
+                   if (!opened && opened.error().code != ErrorCode::conflict) return answer(opened.error());
                    self.ledger_.show(id, [answer = std::move(answer)](auto found) mutable {
                      if (!found) return answer(found.error());
-                     DOORBUSTER_ASSERT(found->has_value());
+                     if (!*found) return answer(lost_ledger());
                      answer(Created{**found, true});
                    });
                  }));
@@ -117,10 +161,22 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  void put_changed(CampaignDefinition definition, Done<CampaignView> done) {
+  /// Under the hold nothing is said to be sold out any more, and what instances were told before, they trust
+  /// for `limit_settles`. When there are coupons left, none of them was told so.
+  void look_whether_sold_out(CampaignDefinition definition, Done<CampaignView> done) {
+    const CampaignId id = definition.id;
+    ledger_.show(id, bound(std::move(done), [definition = std::move(definition)](Impl& self, auto found,
+                                                                                 auto answer) mutable {
+                   const bool left = found && *found && (*found)->issued < (*found)->definition.limit;
+                   self.put_changed(std::move(definition),
+                                    left ? Duration::zero() : self.options_.limit_settles, std::move(answer));
+                 }));
+  }
+
+  void put_changed(CampaignDefinition definition, Duration wait, Done<CampaignView> done) {
     catalog_.put(definition, executor_,
-                 bound(std::move(done), [definition](Impl& self, Result<void> put, auto answer) {
-                   if (put) return self.end_change(definition, std::move(answer));
+                 bound(std::move(done), [definition, wait](Impl& self, Result<void> put, auto answer) {
+                   if (put) return self.end_change_after(wait, definition, std::move(answer));
                    const auto error = put.error();
                    if (error.code == ErrorCode::unknown_outcome || error.code == ErrorCode::conflict) {
                      self.settle_change(definition);  // the campaign stays held until the truth is known
@@ -131,13 +187,22 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
                  }));
   }
 
+  void end_change_after(Duration wait, const CampaignDefinition& definition, Done<CampaignView> done) {
+    if (wait == Duration::zero()) return end_change(definition, std::move(done));
+    executor_.after(wait, [weak = weak_from_this(), definition, done = std::move(done)]() mutable {
+      const auto self = weak.lock();
+      if (!self) return done(lost_service());
+      self->end_change(definition, std::move(done));
+    });
+  }
+
   void end_change(const CampaignDefinition& definition, Done<CampaignView> done) {
     ledger_.end_change(
         definition, bound(std::move(done), [id = definition.id](Impl& self, Result<void> ended, auto answer) {
           if (!ended) return answer(ended.error());
           self.ledger_.show(id, [answer = std::move(answer)](auto found) mutable {
             if (!found) return answer(found.error());
-            DOORBUSTER_ASSERT(found->has_value());
+            if (!*found) return answer(lost_ledger());
             answer(std::move(**found));
           });
         }));
@@ -153,7 +218,7 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
     settling_.insert(definition.id);
     settle(definition.id, [definition](Impl& self, const std::optional<CampaignDefinition>& there) {
       if (there && there->revision >= definition.revision) {
-        self.ledger_.end_change(*there, [](Result<void>) {});
+        self.end_change_after(self.options_.limit_settles, *there, [](auto) {});
       } else {
         self.abandon(definition);
       }
@@ -182,11 +247,13 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
   Clock& clock_;
   Ledger& ledger_;
   CampaignCatalog& catalog_;
+  const CampaignOptions options_;
   std::unordered_set<CampaignId> settling_;
 };
 
-CampaignService::CampaignService(Executor& executor, Clock& clock, Ledger& ledger, CampaignCatalog& catalog)
-    : impl_(std::make_shared<Impl>(executor, clock, ledger, catalog)) {}
+CampaignService::CampaignService(Executor& executor, Clock& clock, Ledger& ledger, CampaignCatalog& catalog,
+                                 CampaignOptions options)
+    : impl_(std::make_shared<Impl>(executor, clock, ledger, catalog, std::move(options))) {}
 CampaignService::~CampaignService() = default;
 
 void CampaignService::create(CampaignDefinition definition, Done<Created> done) {

@@ -124,6 +124,9 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
 #ifdef DOORBUSTER_PLANT_ACKNOWLEDGE_BEFORE_LOG  // a defect for the simulator to find
     for (auto& admission : admissions) succeed(admission.asker, admission.decision);
 #endif
+#ifdef DOORBUSTER_PLANT_TRIM_BEFORE_ACKNOWLEDGEMENT  // a defect for the simulator to find
+    ledger_.confirm(keys_of(admissions), [](Result<void>) {});
+#endif
     log_.append(std::move(events), executor_,
                 on_self([admissions = std::move(admissions)](Impl& self, Result<void> appended) mutable {
                   self.appended(std::move(admissions), std::move(appended));
@@ -152,11 +155,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
       for (auto& admission : admissions) fail(admission.asker, result.error());
       return;
     }
-    std::vector<CouponKey> keys;
-    keys.reserve(admissions.size());
-    for (const auto& [asker, decision] : admissions) {
-      keys.push_back({asker.request.campaign, decision.epoch, decision.coupon.sequence, decision.outbox});
-    }
+    auto keys = keys_of(admissions);
     ledger_.confirm(std::move(keys),
                     on_self([admissions = std::move(admissions)](Impl& self, Result<void> confirmed) mutable {
                       for (auto& [asker, decision] : admissions) {
@@ -168,6 +167,15 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
                       }
                       self.wake_parked();
                     }));
+  }
+
+  static std::vector<CouponKey> keys_of(const std::vector<Admission>& admissions) {
+    std::vector<CouponKey> keys;
+    keys.reserve(admissions.size());
+    for (const auto& [asker, decision] : admissions) {
+      keys.push_back({asker.request.campaign, decision.epoch, decision.coupon.sequence, decision.outbox});
+    }
+    return keys;
   }
 
   void append_again(std::vector<PendingEvent> overdue) {

@@ -33,8 +33,9 @@ SoldOutLatch::Version version_of(const CampaignDefinition& definition) {
   return {definition.epoch, definition.revision};
 }
 
+/// Held: its limit may be about to be raised.
 bool sold_out_for_good(const CampaignView& view) {
-  return view.state == CampaignState::sold_out && view.durable >= view.definition.limit;
+  return !view.held && view.state == CampaignState::sold_out && view.durable >= view.definition.limit;
 }
 
 }  // namespace
@@ -313,6 +314,9 @@ void LatchingLedger::list(Done<std::vector<CampaignView>> done) {
 void LatchingLedger::take_overdue(Duration older_than, std::size_t max,
                                   Done<std::vector<PendingEvent>> done) {
   impl_->ledger().take_overdue(older_than, max, std::move(done));
+}
+void LatchingLedger::prepare(CampaignDefinition definition, Done<void> done) {
+  impl_->ledger().prepare(std::move(definition), std::move(done));
 }
 void LatchingLedger::open(CampaignDefinition definition, Done<void> done) {
   impl_->ledger().open(std::move(definition), std::move(done));

@@ -33,6 +33,11 @@ std::vector<Item> at_places(const std::vector<Item>& batch, const std::vector<st
   return items;
 }
 
+Error not_offered(Strategy strategy) {
+  return make_error(ErrorCode::invalid,
+                    "the strategy '" + std::string(to_text(strategy)) + "' is not offered here", "strategy");
+}
+
 /// Collects what several ledgers answer; the last one to answer calls `done`.
 template <class T>
 struct Gathering {
@@ -183,13 +188,15 @@ void StrategyLedger::take_overdue(Duration older_than, std::size_t max,
   }
 }
 
+void StrategyLedger::prepare(CampaignDefinition definition, Done<void> done) {
+  Ledger* ledger = offered(definition.strategy);
+  if (ledger == nullptr) return done(not_offered(definition.strategy));
+  ledger->prepare(std::move(definition), std::move(done));
+}
+
 void StrategyLedger::open(CampaignDefinition definition, Done<void> done) {
   Ledger* ledger = offered(definition.strategy);
-  if (ledger == nullptr) {
-    return done(make_error(
-        ErrorCode::invalid,
-        "the strategy '" + std::string(to_text(definition.strategy)) + "' is not offered here", "strategy"));
-  }
+  if (ledger == nullptr) return done(not_offered(definition.strategy));
   know(definition);
   ledger->open(std::move(definition), std::move(done));
 }

@@ -33,7 +33,8 @@ class StrategyLedger final : public Ledger {
   void show(CampaignId campaign, Done<std::optional<CampaignView>> done) override;
   void list(Done<std::vector<CampaignView>> done) override;
   void take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) override;
-  /// \returns invalid, naming the field, when no part offers the strategy
+  /// As open(): invalid, naming the field, when no part offers the strategy.
+  void prepare(CampaignDefinition definition, Done<void> done) override;
   void open(CampaignDefinition definition, Done<void> done) override;
   void begin_change(CampaignId campaign, CampaignPatch patch, Done<CampaignDefinition> done) override;
   void end_change(CampaignDefinition definition, Done<void> done) override;

@@ -35,6 +35,10 @@ class Breakable final : public Ledger {
   void take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) override {
     ledger_.take_overdue(older_than, max, std::move(done));
   }
+  void prepare(CampaignDefinition definition, Done<void> done) override {
+    ++prepared;
+    ledger_.prepare(std::move(definition), std::move(done));
+  }
   void open(CampaignDefinition definition, Done<void> done) override {
     ledger_.open(std::move(definition), std::move(done));
   }
@@ -51,6 +55,7 @@ class Breakable final : public Ledger {
 
   bool broken = false;
   int decides = 0;
+  int prepared = 0;
 
  private:
   MemoryLedger ledger_;
@@ -118,6 +123,15 @@ TEST_F(StrategyLedgerTest, AStrategyThatIsNotOfferedIsNamed) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::invalid);
   EXPECT_EQ(opened.error().field, "strategy");
+}
+
+TEST_F(StrategyLedgerTest, ACampaignIsPreparedWhereItWillBeOpened) {
+  auto definition = test::campaign("next", 5);
+  definition.strategy = Strategy::lock;
+  ledger_.prepare(definition, [](Result<void> prepared) { EXPECT_TRUE(prepared); });
+  EXPECT_EQ(lock_.prepared, 1);
+  definition.strategy = Strategy::db_lock;
+  ledger_.prepare(definition, [](Result<void> prepared) { EXPECT_EQ(prepared.error().field, "strategy"); });
 }
 
 TEST_F(StrategyLedgerTest, AConfirmationSucceedsOnlyWhenAllPartsDo) {

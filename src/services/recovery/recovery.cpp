@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
+
+#include "core/issuing/sold_out_latch.hpp"
 
 namespace doorbuster::recovery {
 namespace {
@@ -55,6 +58,11 @@ std::string to_text(const Report& report) {
       report.log_was_lost ? "; the log had lost its data" : "");
 }
 
+Result<void> Options::sleep(Duration time) {
+  std::this_thread::sleep_for(time);
+  return {};
+}
+
 void Recovery::tell(const CampaignId& id, Step step, std::uint64_t count) {
   if (options_.progress) options_.progress({id, step, count});
 }
@@ -104,7 +112,7 @@ Result<std::vector<Report>> Recovery::recover_these(const std::vector<CampaignDe
     all = std::move(*every);
   }
   std::erase_if(all, [](const CampaignDefinition& each) { return !has_ledger(each); });
-  std::vector<CampaignDefinition> closed;
+  std::vector<Closed> closed;
   for (const auto& definition : all) {
     auto raised = close_and_fence(definition);
     if (!raised) return raised.error();
@@ -114,8 +122,8 @@ Result<std::vector<Report>> Recovery::recover_these(const std::vector<CampaignDe
     if (const auto rewound = rewind(); !rewound) return rewound.error();
   }
   std::vector<Report> reports;
-  for (const auto& definition : closed) {
-    auto report = rebuild(definition);
+  for (const Closed& each : closed) {
+    auto report = rebuild(each);
     if (!report) return report.error();
     report->log_was_lost = *lost;
     reports.push_back(std::move(*report));
@@ -123,7 +131,7 @@ Result<std::vector<Report>> Recovery::recover_these(const std::vector<CampaignDe
   return reports;
 }
 
-Result<CampaignDefinition> Recovery::close_and_fence(const CampaignDefinition& before) {
+Result<Recovery::Closed> Recovery::close_and_fence(const CampaignDefinition& before) {
   tell(before.id, Step::raise_epoch);
 #ifdef DOORBUSTER_PLANT_EPOCH_ONLY_IN_REDIS  // a defect for the simulator to find: nothing outlives the
                                              // ledger
@@ -134,10 +142,11 @@ Result<CampaignDefinition> Recovery::close_and_fence(const CampaignDefinition& b
   if (!raised) return raised.error();
   tell(before.id, Step::close);
   if (const auto closed = parts_.ledger.close(*raised); !closed) return closed.error();
+  const Timestamp closed_at = clock_.now();
   tell(before.id, Step::fence);
   const auto fence = parts_.store.fence(before.id, raised->epoch, [this] { return parts_.log.ends(); });
   if (!fence) return fence.error();
-  return raised;
+  return Closed{std::move(*raised), closed_at};
 }
 
 Result<void> Recovery::rewind() {
@@ -150,7 +159,16 @@ Result<void> Recovery::rewind() {
   return identity->empty() ? Result<void>() : parts_.store.note_log_identity(*identity);
 }
 
-Result<Report> Recovery::rebuild(const CampaignDefinition& definition) {
+Result<void> Recovery::wait_for_latches(const Closed& closed, const LedgerImage& image) {
+  // Revision 1: never raised. Sold out: nobody gets a coupon that others do not know of.
+  if (closed.definition.revision == 1 || image.size() >= closed.definition.limit) return {};
+  const Duration passed = clock_.now() - closed.at;
+  if (passed >= SoldOutLatch::kTrust) return {};
+  return options_.pause(SoldOutLatch::kTrust - passed);
+}
+
+Result<Report> Recovery::rebuild(const Closed& closed) {
+  const CampaignDefinition& definition = closed.definition;
   Report report;
   report.definition = definition;
   LedgerImage image(definition.id);
@@ -166,6 +184,7 @@ Result<Report> Recovery::rebuild(const CampaignDefinition& definition) {
   if (const auto begun = parts_.ledger.begin_rebuild(definition); !begun) return begun.error();
   if (const auto filled = fill(definition, image, false); !filled) return filled.error();
   if (const auto filled = fill(definition, image, true); !filled) return filled.error();
+  if (const auto waited = wait_for_latches(closed, image); !waited) return waited.error();
   tell(definition.id, Step::open, image.size());
   if (const auto opened = parts_.ledger.finish_rebuild(definition, missing); !opened) return opened.error();
   tell(definition.id, Step::done, image.size());

@@ -20,6 +20,10 @@
 // then any is opened: a campaign opened earlier would fill the new log beyond the positions of the old one,
 // and nobody could tell them apart.
 //
+// A campaign whose limit was raised is opened a second after it was closed at the earliest: until then
+// another instance may still say "sold out" by itself (rule 5), and nobody may get a coupon of which it does
+// not know.
+//
 // Blocking; one thread.
 
 #include <functional>
@@ -76,11 +80,16 @@ struct Parts {
 struct Options {
   std::size_t batch = 2'000;  ///< coupons in one call of RebuildableLedger::add
   std::function<void(const Progress&)> progress = {};
+  /// Waits; returns earlier only to give the recovery up, by an error.
+  std::function<Result<void>(Duration)> pause = sleep;
+  static Result<void> sleep(Duration time);
 };
 
 class Recovery {
  public:
-  explicit Recovery(Parts parts, Options options = {}) : parts_(parts), options_(std::move(options)) {}
+  /// \param clock a BootClock
+  Recovery(Parts parts, Clock& clock, Options options = {})
+      : parts_(parts), clock_(clock), options_(std::move(options)) {}
 
   /// Recovers `id`, or all campaigns when the log has lost its data. \returns the reports; not_found,
   /// conflict (another recovery is at work: nothing is lost, look again), unavailable, corrupt
@@ -92,9 +101,14 @@ class Recovery {
 
  private:
   Result<std::vector<Report>> recover_these(const std::vector<CampaignDefinition>& campaigns);
-  Result<CampaignDefinition> close_and_fence(const CampaignDefinition& before);
+  struct Closed {
+    CampaignDefinition definition;
+    Timestamp at{};
+  };
+  Result<Closed> close_and_fence(const CampaignDefinition& before);
+  Result<void> wait_for_latches(const Closed& closed, const LedgerImage& image);
   Result<void> rewind();
-  Result<Report> rebuild(const CampaignDefinition& definition);
+  Result<Report> rebuild(const Closed& closed);
   Result<void> read_everything(const CampaignDefinition& definition, LedgerImage& image, Report& report);
   Result<void> read_log(const CampaignDefinition& definition, const std::vector<LogPosition>& stored,
                         LedgerImage& image, Report& report);
@@ -102,6 +116,7 @@ class Recovery {
   void tell(const CampaignId& id, Step step, std::uint64_t count = 0);
 
   Parts parts_;
+  Clock& clock_;
   Options options_;
 };
 

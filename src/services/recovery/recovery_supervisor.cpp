@@ -34,7 +34,10 @@ class Right {
 }  // namespace
 
 RecoverySupervisor::RecoverySupervisor(Parts parts, Clock& clock, SupervisorOptions options)
-    : parts_(parts), clock_(clock), options_(std::move(options)), recovery_(parts, options_.recovery) {}
+    : parts_(parts),
+      clock_(clock),
+      options_(std::move(options)),
+      recovery_(parts, clock, options_.recovery) {}
 
 void RecoverySupervisor::notice(const CampaignId& campaign) {
   const std::lock_guard lock(mutex_);
@@ -45,7 +48,7 @@ void RecoverySupervisor::notice(const CampaignId& campaign) {
 Duration RecoverySupervisor::run_due() {
   Timestamp now = clock_.now();
   if (now >= check_due_) {
-    check_log(now);
+    (void)look_at_log();  // a log or database that does not answer is no loss
     check_due_ = clock_.now() + options_.check_log_every;
   }
   for (const CampaignId& campaign : due_cases(clock_.now())) attend(campaign);
@@ -76,16 +79,19 @@ std::vector<CampaignId> RecoverySupervisor::due_cases(Timestamp now) {
   return due;
 }
 
-void RecoverySupervisor::check_log(Timestamp now) {
+Result<void> RecoverySupervisor::look_at_log() {
+  const Timestamp now = clock_.now();
   const auto lost = recovery_.log_has_lost_data();
-  if (!lost || !*lost) return;  // a log or database that does not answer is no loss
+  if (!lost) return lost.error();
+  if (!*lost) return {};
   {
     const std::lock_guard lock(mutex_);
     ++stats_.log_losses;
   }
   Right right(parts_.store, kAll);
   const auto mine = right.take();
-  if (!mine || !*mine) return;
+  if (!mine) return mine.error();
+  if (!*mine) return {};  // somebody is at it
   log().warn(
       "recovery: the event log has lost data that the database had stored of it: every campaign is "
       "closed, and what the ledger holds is emitted again");
@@ -95,12 +101,13 @@ void RecoverySupervisor::check_log(Timestamp now) {
     ++stats_.failures;
     stats_.last_error = reports.error().detail;
     log().warn("recovery of all campaigns: {}", reports.error().detail);
-    return;
+    return reports.error();
   }
   for (const Report& report : *reports) log().info("recovery: {}", to_text(report));
   stats_.recovered += reports->size();
   stats_.last_took = clock_.now() - now;
   stats_.last_error.clear();
+  return {};
 }
 
 void RecoverySupervisor::attend(const CampaignId& campaign) {

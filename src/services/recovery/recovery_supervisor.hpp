@@ -30,10 +30,15 @@ struct SupervisorStats {
 
 class RecoverySupervisor {
  public:
+  /// \param clock a BootClock
   RecoverySupervisor(Parts parts, Clock& clock, SupervisorOptions options = {});
 
   /// Somebody found the campaign closed. Told as often as one likes.
   void notice(const CampaignId& campaign);
+  /// Looks whether the log still has what was stored of it, and recovers everything when it has not. Once
+  /// before the process decides anything: from then on the database knows which log it is. \returns
+  /// unavailable when log or database do not answer
+  Result<void> look_at_log();
   /// Does what is due. \returns how long nothing will be due, if nothing is noticed
   Duration run_due();
   SupervisorStats stats() const;
@@ -45,7 +50,6 @@ class RecoverySupervisor {
     bool closed = true;  ///< false: settled; kept until `due`, so that late notices of it are not followed
   };
 
-  void check_log(Timestamp now);
   std::vector<CampaignId> due_cases(Timestamp now);
   void attend(const CampaignId& campaign);
   /// \returns true when there is nothing left to do

@@ -20,7 +20,8 @@ class RecoverySupervisorTest : public testing::Test {
   RecoverySupervisorTest() {
     (void)set_log_level("off");
     EXPECT_TRUE(database_.put(definition_));
-    EXPECT_TRUE(redis_.open(definition_));
+    redis_.prepare(definition_.id, 1);
+    EXPECT_TRUE(redis_.open(definition_, 1));
   }
   Result<void> before(const char*) {
     if (broken_) return make_error(ErrorCode::unavailable, "nobody answers");

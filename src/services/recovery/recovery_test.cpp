@@ -29,7 +29,8 @@ class RecoveryTest : public testing::Test {
  protected:
   RecoveryTest() {
     EXPECT_TRUE(database_.put(definition_));
-    EXPECT_TRUE(redis_.open(definition_));
+    redis_.prepare(definition_.id, 1);
+    EXPECT_TRUE(redis_.open(definition_, 1));
   }
 
   /// Decides for `user`; the event goes nowhere yet.
@@ -83,7 +84,11 @@ class RecoveryTest : public testing::Test {
     model::RedisRebuild ledger(redis_, before);
     Options options;
     options.batch = 2;
-    return Recovery({store, log, ledger}, options).recover(id_);
+    options.pause = [this](Duration time) -> Result<void> {
+      paused_ += time;
+      return {};
+    };
+    return Recovery({store, log, ledger}, clock_, options).recover(id_);
   }
   Report recovered() {
     const auto reports = recover();
@@ -111,6 +116,7 @@ class RecoveryTest : public testing::Test {
   std::vector<std::string> calls_;
   std::optional<std::size_t> kill_at_;
   std::function<void(std::string_view)> interfere_;
+  Duration paused_{};
 };
 
 TEST_F(RecoveryTest, AWipedLedgerIsFilledFromRowsAndLog) {
@@ -247,7 +253,8 @@ TEST_F(RecoveryTest, ReadableDeadLettersCount) {
 TEST_F(RecoveryTest, ALogThatLostItsDataIsFilledFromTheLedger) {
   auto second = test::campaign("other", 5);
   ASSERT_TRUE(database_.put(second));
-  ASSERT_TRUE(redis_.open(second));
+  redis_.prepare(second.id, 1);
+  ASSERT_TRUE(redis_.open(second, 1));
   for (std::uint64_t user = 1; user <= 4; ++user) issue(user);
   store();
   const auto untold = issue(5);
@@ -358,6 +365,30 @@ TEST_P(KilledRecoveryTest, KilledAnywhereAndRunAgainTheResultIsTheSame) {
 INSTANTIATE_TEST_SUITE_P(Losses, KilledRecoveryTest, testing::Bool(),
                          [](const auto& of) { return of.param ? "OfTheLog" : "OfTheLedgersRun"; });
 
+TEST_F(RecoveryTest, ARaisedLimitWaitsUntilNobodySaysSoldOutByHimself) {
+  issue(1);
+  redis_.flush();
+  recovered();
+  EXPECT_EQ(paused_, Duration::zero()) << "never raised";
+  auto raised = database_.campaigns[id_];
+  raised.revision = 2;
+  ASSERT_TRUE(database_.put(raised));
+  redis_.flush();
+  interfere_ = [&](std::string_view what) {
+    if (what == "redis begin_rebuild") clock_.advance(std::chrono::milliseconds(400));
+  };
+  recovered();
+  EXPECT_EQ(paused_, std::chrono::milliseconds(600));
+  raised = database_.campaigns[id_];
+  raised.revision = 3;
+  raised.limit = 1;
+  ASSERT_TRUE(database_.put(raised));
+  redis_.flush();
+  paused_ = {};
+  recovered();
+  EXPECT_EQ(paused_, Duration::zero()) << "sold out: nobody gets a coupon";
+}
+
 TEST_F(RecoveryTest, AReportIsOneLine) {
   issue(1);
   redis_.flush();
@@ -377,7 +408,7 @@ TEST_F(RecoveryTest, ProgressNamesEveryStep) {
   options.progress = [&](const Progress& progress) {
     if (steps.empty() || steps.back() != progress.step) steps.push_back(progress.step);
   };
-  ASSERT_TRUE(Recovery({store, log, ledger}, options).recover(id_));
+  ASSERT_TRUE(Recovery({store, log, ledger}, clock_, options).recover(id_));
   EXPECT_THAT(steps,
               ElementsAre(Step::raise_epoch, Step::close, Step::fence, Step::read_rows, Step::read_log,
                           Step::read_dead_letters, Step::read_ledger, Step::fill, Step::open, Step::done));

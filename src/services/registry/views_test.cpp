@@ -129,7 +129,7 @@ TEST_F(ViewsTest, AnAppThatIsDeletedAndComesBackAppearsOnce) {
   enroll("A", "1");
   table_.cancel("A", "1", clock_.now());
   enroll("A", "1");
-  EXPECT_THAT(entries(Format::json), ElementsAre("A/1 ADDED"));
+  EXPECT_THAT(entries(Format::json), ElementsAre("A/1 MODIFIED"));
 }
 
 /// Each look at it takes time: a making seems to be slow.

@@ -39,6 +39,13 @@ Result<std::size_t> Worker::step() {
     position_ = records->back().position;
 #endif
   }
+  // A recovery may send everybody back to the log's start while this one waits at its end.
+  constexpr unsigned kIdleSteps = 10;
+  idle_steps_ = records->empty() ? idle_steps_ + 1 : 0;
+  if (idle_steps_ >= kIdleSteps) {
+    idle_steps_ = 0;
+    position_known_ = false;
+  }
   // A batch that was not full has seen the end; else the log says how far there is to go.
   LogPosition end = position_;
   if (full) {

@@ -47,6 +47,7 @@ class Worker {
   WorkerOptions options_;
   LogPosition position_ = 0;
   bool position_known_ = false;
+  unsigned idle_steps_ = 0;  // without a record; after some the store is asked for the position again
   mutable std::mutex mutex_;
   WorkerStats stats_;  // guarded by mutex_
 };

@@ -109,7 +109,9 @@ CREATE TABLE IF NOT EXISTS stock (
   created_at BIGINT NOT NULL,
   issued BIGINT UNSIGNED NOT NULL,
   pending BIGINT UNSIGNED NOT NULL,
-  held_until BIGINT NULL,
+  held_since BIGINT NULL,
+  held_by VARBINARY(32) NOT NULL DEFAULT '',
+  taken_over TINYINT UNSIGNED NOT NULL DEFAULT 0,
   PRIMARY KEY (campaign_id)
 ) ENGINE=InnoDB;
 
