@@ -69,7 +69,8 @@ Result<balancing::Policy> policy_of(const std::string& name) {
   if (name == "two_choices") return balancing::Policy::two_choices;
   if (name == "least_outstanding") return balancing::Policy::least_outstanding;
   if (name == "round_robin") return balancing::Policy::round_robin;
-  return bad("gateway.balance", fmt::format("'{}' is none of two_choices, least_outstanding, round_robin", name));
+  return bad("gateway.balance",
+             fmt::format("'{}' is none of two_choices, least_outstanding, round_robin", name));
 }
 
 Result<GatewayShard::Options> options_of(const Settings& settings) {
@@ -127,10 +128,11 @@ Result<void> check_public(const Settings& settings) {
   const auto loopback = gateway::AddressRanges::parse("127.0.0.0/8, ::1");
   const auto& bind = settings.text("gateway.bind");
   if (bind == "localhost" || loopback->contains(bind) || settings.boolean("gateway.allow_public")) return {};
-  return bad("gateway.bind",
-             fmt::format("{} is not loopback, and an instance behind it may serve without tokens; when all of "
-                         "them check tokens, say --allow-public true",
-                         bind));
+  return bad(
+      "gateway.bind",
+      fmt::format("{} is not loopback, and an instance behind it may serve without tokens; when all of "
+                  "them check tokens, say --allow-public true",
+                  bind));
 }
 
 /// The threads of the process.
@@ -138,8 +140,10 @@ class GatewayShards {
  public:
   Result<void> start(ServiceDirectory& directory, GatewayShard::Options options, std::size_t count) {
     if (count > 1) {
-      if (options.server.port == 0) return bad("gateway.port", "several --io-threads share a port: give its number");
-      if (const auto free = net::probe_port(options.server.bind, options.server.port); !free) return free.error();
+      if (options.server.port == 0)
+        return bad("gateway.port", "several --io-threads share a port: give its number");
+      if (const auto free = net::probe_port(options.server.bind, options.server.port); !free)
+        return free.error();
       options.server.share_port = true;
     }
     SystemRandom random;

@@ -33,8 +33,9 @@ Result<void> GatewayShard::build(ServiceDirectory& directory, gateway::InstanceL
       filters.push_back(std::make_unique<gateway::AccessLog>(options.access_log_every));
     }
     options.gateway.shard = name_;
-    gateway_ = std::make_unique<gateway::Gateway>(shard_, *upstreams_, *random_, directory, lookup,
-                                                  options.routes, std::move(filters), options.gateway, &metrics);
+    gateway_ =
+        std::make_unique<gateway::Gateway>(shard_, *upstreams_, *random_, directory, lookup, options.routes,
+                                           std::move(filters), options.gateway, &metrics);
     metrics.add(shard_, [this](obs::MetricsWriter& out) { write_metrics(out); });
   });
   return result;

@@ -1,5 +1,6 @@
 #pragma once
-// One thread of the gateway, with everything that belongs to it: clients' and instances' connections, filters.
+// One thread of the gateway, with everything that belongs to it: clients' and instances' connections,
+// filters.
 
 #include <memory>
 #include <string>

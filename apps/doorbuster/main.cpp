@@ -10,8 +10,8 @@
 #endif
 #include "apps/doorbuster/campaign_command.hpp"
 #include "apps/doorbuster/error_exit.hpp"
-#include "apps/doorbuster/registry_command.hpp"
 #include "apps/doorbuster/gateway_command.hpp"
+#include "apps/doorbuster/registry_command.hpp"
 #include "apps/doorbuster/up_command.hpp"
 
 namespace {

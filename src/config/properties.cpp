@@ -241,8 +241,8 @@ constexpr auto kGatewayAll = joined(kGateway, kEureka);
 constexpr auto kWorkerAll = joined(joined(kWorker, kEureka), kStack);
 constexpr auto kRecoverAll = joined(kRecover, kStack);
 
-constexpr std::array<std::string_view, 7> kRoles = {"api", "up", "gateway", "worker", "recover", "audit",
-                                                        "registry"};
+constexpr std::array<std::string_view, 7> kRoles = {"api",     "up",    "gateway", "worker",
+                                                    "recover", "audit", "registry"};
 
 constexpr std::array<std::string_view, 8> kOtherVariables = {
     "DOORBUSTER_TOKEN",         // commands that speak to an api: whoever they are

@@ -17,8 +17,8 @@ constexpr std::string_view kVariablePrefix = "DOORBUSTER_";
 /// Where tests find their servers.
 constexpr std::string_view kTestPrefix = "DOORBUSTER_TEST_";
 constexpr std::array<std::string_view, 12> kRouteFields = {
-    "path",  "path_suffix", "host",    "methods",    "header",    "strip",
-    "prefix", "to",         "timeout", "idempotent", "exclusive", "pipelining"};
+    "path",   "path_suffix", "host",    "methods",    "header",    "strip",
+    "prefix", "to",          "timeout", "idempotent", "exclusive", "pipelining"};
 
 const Property* find_property(std::span<const Property> properties, std::string_view key) {
   const auto found =
@@ -202,8 +202,7 @@ Result<void> Settings::read_file(std::string_view role, const std::string& path)
           if (!entry.second.IsSequence())
             return wrong(fmt::format("{}: gateway.routes is a list", at(entry.first)));
           for (const auto& item : entry.second) {
-            if (!item.IsMap())
-              return wrong(fmt::format("{}: a route is {{path: ..., to: ...}}", at(item)));
+            if (!item.IsMap()) return wrong(fmt::format("{}: a route is {{path: ..., to: ...}}", at(item)));
             RouteItem route{{}, at(item)};
             for (const auto& field : item) {
               const auto field_name = field.first.as<std::string>();

@@ -4,7 +4,8 @@
 // Why not async_read_some: Asio 1.81 tries to read once more before it waits, a system call for each message
 // that finds nothing, and each operation has a state of its own to fetch from memory.
 //
-// Descriptors are watched edge-triggered for everything, once, until they are closed. One thread: the shard's.
+// Descriptors are watched edge-triggered for everything, once, until they are closed. One thread: the
+// shard's.
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>

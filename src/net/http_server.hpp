@@ -36,9 +36,9 @@ class HttpConnection;
 
 /// What somebody who writes a reply's bytes must keep to.
 struct ReplyFrame {
-  bool head_only = false;                                     ///< the body is not written
-  bool chunked = false;                                       ///< of a stream: say so in the head
-  http::Persistence persistence = http::Persistence::close;   ///< what `Connection` says
+  bool head_only = false;                                    ///< the body is not written
+  bool chunked = false;                                      ///< of a stream: say so in the head
+  http::Persistence persistence = http::Persistence::close;  ///< what `Connection` says
   std::string_view extra;  ///< further header lines, each with CR LF before it; ends with the next call
 };
 

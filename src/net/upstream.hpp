@@ -46,9 +46,9 @@ class UpstreamRequest {
  public:
   virtual ~UpstreamRequest() = default;
 
-  std::string bytes;          ///< the head without its empty line, then the body
-  std::size_t head_size = 0;  ///< of `bytes`; the rest is the body
-  bool to_head = false;       ///< HEAD: the reply has no body
+  std::string bytes;                           ///< the head without its empty line, then the body
+  std::size_t head_size = 0;                   ///< of `bytes`; the rest is the body
+  bool to_head = false;                        ///< HEAD: the reply has no body
   std::unique_ptr<BodySource> upload;          ///< a body that is still arriving; exclusive connections only
   std::optional<std::uint64_t> upload_length;  ///< nullopt: chunked
 
@@ -76,11 +76,11 @@ struct Endpoint {
 };
 
 struct UpstreamOptions {
-  std::size_t pipelined = 0;               ///< requests in the air on a connection; 0: one, exclusively
-  std::size_t pipelined_connections = 4;   ///< that share the load before any is full
-  std::size_t spread_at = 32;              ///< requests in the air on each before another one is opened
-  std::size_t most_connections = 512;      ///< of each kind; further requests wait
-  std::size_t most_waiting = 16 * 1024;    ///< then send() refuses
+  std::size_t pipelined = 0;                 ///< requests in the air on a connection; 0: one, exclusively
+  std::size_t pipelined_connections = 4;     ///< that share the load before any is full
+  std::size_t spread_at = 32;                ///< requests in the air on each before another one is opened
+  std::size_t most_connections = 512;        ///< of each kind; further requests wait
+  std::size_t most_waiting = 16 * 1024;      ///< then send() refuses
   std::size_t most_whole_bytes = 64 * 1024;  ///< a longer reply is passed on piece by piece
   Duration connect_timeout = std::chrono::seconds(1);
   Duration stall_after = std::chrono::milliseconds(100);  ///< its first request unanswered: takes no more
@@ -92,9 +92,9 @@ struct UpstreamOptions {
 struct UpstreamStats {
   std::uint64_t connects = 0;
   std::uint64_t connect_failures = 0;
-  std::uint64_t connections = 0;  ///< now
-  std::uint64_t reused = 0;       ///< requests on a connection that had served before
-  std::uint64_t lost = 0;         ///< connections that ended with requests in the air
+  std::uint64_t connections = 0;     ///< now
+  std::uint64_t reused = 0;          ///< requests on a connection that had served before
+  std::uint64_t lost = 0;            ///< connections that ended with requests in the air
   std::uint64_t desynchronised = 0;  ///< killed: what came was not the reply to what was asked
   std::uint64_t writes = 0;
   std::uint64_t requests = 0;

@@ -45,11 +45,10 @@ void UpstreamConnection::connect() {
   descriptor_ = ::socket(to.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = 1;
   ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const bool failed =
-      descriptor_ < 0 ||
-      (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to.address), to.size) != 0 &&
-       errno != EINPROGRESS) ||
-      !host_.events_->watch(*this, descriptor_);
+  const bool failed = descriptor_ < 0 ||
+                      (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to.address), to.size) != 0 &&
+                       errno != EINPROGRESS) ||
+                      !host_.events_->watch(*this, descriptor_);
   if (!failed) return;
   // Told in a later turn: whoever sends is not called back within the call.
   host_.shard_.post([self = shared_from_this(), why = errno] {

@@ -100,13 +100,13 @@ class UpstreamConnection final : public Watched, public std::enable_shared_from_
   std::uint64_t first_ = 0;
   std::uint64_t next_ = 0;
   std::string out_;
-  std::size_t sent_ = 0;        // of out_
-  std::uint64_t written_ = 0;   // of all bytes
-  std::uint64_t appended_ = 0;  // of all bytes
-  std::string tail_;            // of a reply that has come in part
-  std::size_t needed_ = 0;      // tail_'s size before looking at it again is worth anything
+  std::size_t sent_ = 0;          // of out_
+  std::uint64_t written_ = 0;     // of all bytes
+  std::uint64_t appended_ = 0;    // of all bytes
+  std::string tail_;              // of a reply that has come in part
+  std::size_t needed_ = 0;        // tail_'s size before looking at it again is worth anything
   std::size_t head_scanned_ = 0;  // of tail_: no end of the head so far
-  Duration since_;              // connecting, the first entry is the first, or idle
+  Duration since_;                // connecting, the first entry is the first, or idle
   Duration idle_until_{0};
   int interims_ = 0;
   bool connecting_ = true;

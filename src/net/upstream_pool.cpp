@@ -94,7 +94,9 @@ UpstreamPool::~UpstreamPool() {
 bool UpstreamPool::send(UpstreamRequest& request, bool exclusive) {
   exclusive = exclusive || options_.pipelined == 0;
   // Those who wait were here first.
-  auto* connection = !waiting_.empty() ? nullptr : exclusive ? exclusive_connection() : pipelined_connection();
+  auto* connection = !waiting_.empty() ? nullptr
+                     : exclusive       ? exclusive_connection()
+                                       : pipelined_connection();
   if (connection != nullptr) {
     connection->send(request);
     return true;
@@ -118,7 +120,8 @@ void UpstreamPool::probe(UpstreamRequest& request) {
 void UpstreamPool::cancel(UpstreamRequest& request, bool stuck) {
   if (request.waiting_in_ != nullptr) {
     request.waiting_in_ = nullptr;
-    host_.stats_.waiting -= std::erase_if(waiting_, [&](const Waiting& one) { return one.request == &request; });
+    host_.stats_.waiting -=
+        std::erase_if(waiting_, [&](const Waiting& one) { return one.request == &request; });
     ++host_.stats_.cancelled;
     return;
   }
@@ -139,7 +142,8 @@ UpstreamConnection* UpstreamPool::open(std::size_t depth, bool correlated) {
 UpstreamConnection* UpstreamPool::pipelined_connection() {
   const auto now = host_.now();
   // The requests of one turn go together, into one write.
-  if (of_this_turn_ != nullptr && turn_ == host_.turn_ && of_this_turn_->takes_more(now)) return of_this_turn_;
+  if (of_this_turn_ != nullptr && turn_ == host_.turn_ && of_this_turn_->takes_more(now))
+    return of_this_turn_;
   UpstreamConnection* best = nullptr;
   for (const auto& connection : connections_) {
     if (connection->exclusive() || !connection->takes_more(now)) continue;

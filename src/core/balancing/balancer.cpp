@@ -134,9 +134,10 @@ void Balancer::ended(Index index, bool failed, Moment now) {
 }
 
 void Balancer::eject(Member& member, Moment now) {
-  const auto ejected = static_cast<std::size_t>(
-      std::count_if(members_.begin(), members_.end(),
-                    [now](const Member& one) { return one.used && one.ejected && now < one.ejected_until; }));
+  const auto ejected =
+      static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), [now](const Member& one) {
+        return one.used && one.ejected && now < one.ejected_until;
+      }));
   member.failures_in_a_row = 0;
   if ((ejected + 1) * 100 > options_.most_ejected_percent * count_) {
     ++stats_.ejections_over_the_cap;
@@ -170,8 +171,8 @@ void Balancer::checked(Index index, bool good) {
 
 bool Balancer::is_out(Index index, Moment now) {
   auto& member = members_[index];
-  return !member.admissible || member.refused || member.unwell || (member.ejected && now < member.ejected_until) ||
-         !member.breaker.admits(now);
+  return !member.admissible || member.refused || member.unwell ||
+         (member.ejected && now < member.ejected_until) || !member.breaker.admits(now);
 }
 
 std::size_t Balancer::healthy(Moment now) {

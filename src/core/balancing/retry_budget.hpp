@@ -10,8 +10,8 @@
 namespace doorbuster::balancing {
 
 struct RetryBudgetOptions {
-  std::uint32_t percent = 20;       ///< retries for a hundred requests
-  std::uint32_t least = 10;         ///< in each window, however few requests there are
+  std::uint32_t percent = 20;  ///< retries for a hundred requests
+  std::uint32_t least = 10;    ///< in each window, however few requests there are
   Duration window = std::chrono::seconds(10);
 };
 

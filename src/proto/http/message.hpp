@@ -23,12 +23,12 @@ struct HeaderView {
 struct Request {
   Method method = Method::get;
   std::string_view method_name;  ///< as sent: also of `other`
-  std::string_view target;  ///< as sent: path and query
-  std::string_view path;    ///< not decoded
-  std::string_view query;   ///< without '?'; not decoded
+  std::string_view target;       ///< as sent: path and query
+  std::string_view path;         ///< not decoded
+  std::string_view query;        ///< without '?'; not decoded
   std::span<const HeaderView> headers;
-  std::string_view body;  ///< empty when `streamed`
-  bool streamed = false;  ///< the body is too long to be kept: Responder::take_body() gives it
+  std::string_view body;                ///< empty when `streamed`
+  bool streamed = false;                ///< the body is too long to be kept: Responder::take_body() gives it
   std::optional<std::uint64_t> length;  ///< of a streamed body; nullopt: chunked
   std::string_view peer;                ///< the client's IP address
 

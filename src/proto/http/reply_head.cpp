@@ -97,9 +97,11 @@ bool ReplyHead::read_known_field(std::string_view name, std::string_view value) 
       } else if (equal_without_case(name, "keep-alive")) {
         for_each_in_list(value, [this](std::string_view option) {
           constexpr std::string_view kTimeout = "timeout=";
-          if (option.size() <= kTimeout.size() || !equal_without_case(option.substr(0, kTimeout.size()), kTimeout))
+          if (option.size() <= kTimeout.size() ||
+              !equal_without_case(option.substr(0, kTimeout.size()), kTimeout))
             return;
-          std::from_chars(option.data() + kTimeout.size(), option.data() + option.size(), keep_alive_timeout_);
+          std::from_chars(option.data() + kTimeout.size(), option.data() + option.size(),
+                          keep_alive_timeout_);
         });
       }
       return true;
@@ -108,7 +110,8 @@ bool ReplyHead::read_known_field(std::string_view name, std::string_view value) 
       std::uint64_t length = 0;
       const auto* last = value.data() + value.size();
       const auto [stop, error] = std::from_chars(value.data(), last, length);
-      if (value.empty() || error != std::errc{} || stop != last) return bad("the reply's length is no number");
+      if (value.empty() || error != std::errc{} || stop != last)
+        return bad("the reply's length is no number");
       // A far larger one than anything real would overflow somebody's arithmetic.
       if (length > std::numeric_limits<std::int64_t>::max()) return bad("the reply's length is no number");
       if (has_length_) return bad("the reply has two lengths");

@@ -36,7 +36,9 @@ class ReplyHead {
   std::size_t size() const { return size_; }
   bool interim() const { return status_ < 200; }
   Body body() const { return body_; }
-  std::uint64_t length() const { return length_; }  ///< of a counted body; also told to HEAD when has_length()
+  std::uint64_t length() const {
+    return length_;
+  }  ///< of a counted body; also told to HEAD when has_length()
   bool has_length() const { return has_length_; }
   bool keep_alive() const { return keep_alive_; }
   /// Names listed in `Connection`, beside close and keep-alive; empty mostly.

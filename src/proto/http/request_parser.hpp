@@ -61,8 +61,8 @@ class RequestParser {
   std::size_t consumed() const { return at_; }
   const ParseFailure& failure() const { return failure_; }
 
-  /// Behind `streams`: the next bytes of the body, behind those that were consumed. `piece` lies in `bytes` or
-  /// in the parser. \returns how many bytes were taken; all, unless body_done() or body_failed()
+  /// Behind `streams`: the next bytes of the body, behind those that were consumed. `piece` lies in `bytes`
+  /// or in the parser. \returns how many bytes were taken; all, unless body_done() or body_failed()
   std::size_t read_body(std::string_view bytes, std::string_view& piece);
   /// What of the body was read together with the head; once.
   std::string_view first_piece() const { return first_piece_; }
@@ -84,7 +84,15 @@ class RequestParser {
   }
 
  private:
-  enum class Step : std::uint8_t { request_line, fields, counted_body, chunked_body, streams, complete, failed };
+  enum class Step : std::uint8_t {
+    request_line,
+    fields,
+    counted_body,
+    chunked_body,
+    streams,
+    complete,
+    failed
+  };
   struct Field {  // offsets: the caller's bytes may move between two calls
     std::uint32_t name;
     std::uint32_t name_size;

@@ -31,8 +31,8 @@ struct Passage {
 
   const http::Request* request = nullptr;  ///< while the request is being read; null for the reply
   std::bitset<kMostFields> dropped;        ///< fields of the request that are not sent on, by their index
-  std::string added;       ///< fields that are, as `Name: value\r\n`
-  std::string reply_added; ///< fields for the reply, as `\r\nName: value`
+  std::string added;                       ///< fields that are, as `Name: value\r\n`
+  std::string reply_added;                 ///< fields for the reply, as `\r\nName: value`
   std::string request_id;
   std::string method;  ///< filled for the access log's chosen ones alone
   std::string target;

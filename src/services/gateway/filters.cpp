@@ -17,8 +17,8 @@ constexpr std::size_t kLongestId = 64;
 bool is_request_id(std::string_view text) {
   if (text.size() < kShortestId || text.size() > kLongestId) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (http::lower(c) >= 'a' && http::lower(c) <= 'z') || c == '-' || c == '_' ||
-           c == '.';
+    return (c >= '0' && c <= '9') || (http::lower(c) >= 'a' && http::lower(c) <= 'z') || c == '-' ||
+           c == '_' || c == '.';
   });
 }
 
@@ -93,10 +93,11 @@ std::optional<http::Response> Forwarded::on_request(Passage& passage) {
     } else if (equal_without_case(name, "x-forwarded-host")) {
       passage.dropped.set(i);
       if (passage.trusted && http::all_of(value, http::kHost)) host = value;
-    } else if (!passage.trusted && (equal_without_case(name, "forwarded") || equal_without_case(name, "x-real-ip") ||
-                                    equal_without_case(name, "x-forwarded-port") ||
-                                    equal_without_case(name, "x-forwarded-prefix") ||
-                                    equal_without_case(name, "x-forwarded-server"))) {
+    } else if (!passage.trusted &&
+               (equal_without_case(name, "forwarded") || equal_without_case(name, "x-real-ip") ||
+                equal_without_case(name, "x-forwarded-port") ||
+                equal_without_case(name, "x-forwarded-prefix") ||
+                equal_without_case(name, "x-forwarded-server"))) {
       passage.dropped.set(i);
     }
   }
@@ -130,7 +131,8 @@ bool TraceContext::is_valid(std::string_view text) {
   if (text.size() > 55 && (version == "00" || text[55] != '-')) return false;
   const auto trace = text.substr(3, 32);
   const auto parent = text.substr(36, 16);
-  return is_hex(trace) && is_hex(parent) && is_hex(text.substr(53, 2)) && !all_zero(trace) && !all_zero(parent);
+  return is_hex(trace) && is_hex(parent) && is_hex(text.substr(53, 2)) && !all_zero(trace) &&
+         !all_zero(parent);
 }
 
 std::optional<http::Response> TraceContext::on_request(Passage& passage) {
@@ -168,8 +170,9 @@ std::optional<http::Response> Cors::on_request(Passage& passage) {
       passage.add_to_reply("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Location");
     } else {
       passage.add_to_reply("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
-      passage.add_to_reply("Access-Control-Allow-Headers",
-                           "Authorization, Content-Type, Idempotency-Key, Queue-Pass, X-Request-Id, traceparent");
+      passage.add_to_reply(
+          "Access-Control-Allow-Headers",
+          "Authorization, Content-Type, Idempotency-Key, Queue-Pass, X-Request-Id, traceparent");
       passage.add_to_reply("Access-Control-Max-Age", "600");
     }
   }

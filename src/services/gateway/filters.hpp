@@ -13,7 +13,8 @@ namespace doorbuster::gateway {
 
 /// Drops what concerns one connection only (hop-by-hop, and what `Connection` names), what the gateway writes
 /// itself, and what a client must not say: fields of ours, and names with an underscore, which some servers
-/// read as if they had a hyphen. Refuses a path or an authority that two readers could understand differently.
+/// read as if they had a hyphen. Refuses a path or an authority that two readers could understand
+/// differently.
 class HeaderHygiene final : public Filter {
  public:
   std::optional<http::Response> on_request(Passage& passage) override;

@@ -1,5 +1,6 @@
 #pragma once
-// Rewrites messages as they pass: the only place that writes what is sent to an upstream, or back to a client.
+// Rewrites messages as they pass: the only place that writes what is sent to an upstream, or back to a
+// client.
 //
 // What is written is exactly one message for whoever reads it by RFC 9112 (tests/fuzz/gateway_request and
 // gateway_reply): framing is never copied, it is written anew from what was understood.

@@ -75,8 +75,9 @@ class Gateway::StreamedBody final : public net::BodySource {
 };
 
 Gateway::Gateway(rt::Shard& shard, net::UpstreamHost& upstreams, SeededRandom& random,
-                 ServiceDirectory& directory, InstanceLookup& lookup, std::shared_ptr<const RouteTable> routes,
-                 FilterChain filters, GatewayOptions options, const obs::Registry* metrics)
+                 ServiceDirectory& directory, InstanceLookup& lookup,
+                 std::shared_ptr<const RouteTable> routes, FilterChain filters, GatewayOptions options,
+                 const obs::Registry* metrics)
     : shard_(shard),
       upstreams_(upstreams),
       directory_(directory),
@@ -190,17 +191,18 @@ void Gateway::handle(const http::Request& request, net::Responder responder) {
 
 /// Asks for the instances first; what comes replaces what the pool knew.
 void Gateway::look_up(Exchange& exchange) {
-  lookup_.look_up(exchange.route->service, [this, &exchange, generation = exchange.generation, alive = alive_](
-                                               Result<std::shared_ptr<const ServiceList>> found) {
-    // It may have timed out meanwhile, or its client has gone.
-    if (!*alive || !exchange.in_use || exchange.generation != generation) return;
-    if (found) {
-      pool_of(*exchange.route).update(**found);
-      return dispatch(exchange);
-    }
-    ++stats_.no_instance;
-    answer(exchange, http::server_problem(503, found.error().detail), kRetryAfterSeconds);
-  });
+  lookup_.look_up(exchange.route->service,
+                  [this, &exchange, generation = exchange.generation,
+                   alive = alive_](Result<std::shared_ptr<const ServiceList>> found) {
+                    // It may have timed out meanwhile, or its client has gone.
+                    if (!*alive || !exchange.in_use || exchange.generation != generation) return;
+                    if (found) {
+                      pool_of(*exchange.route).update(**found);
+                      return dispatch(exchange);
+                    }
+                    ++stats_.no_instance;
+                    answer(exchange, http::server_problem(503, found.error().detail), kRetryAfterSeconds);
+                  });
 }
 
 void Gateway::dispatch(Exchange& exchange) {
@@ -208,9 +210,10 @@ void Gateway::dispatch(Exchange& exchange) {
   const auto picked = service.balancer().pick(upstreams_.now(), exchange.instance);
   if (!picked) {
     ++stats_.no_instance;
-    return answer(exchange,
-                  http::server_problem(503, fmt::format("no instance of '{}' can be reached", service.name())),
-                  kRetryAfterSeconds);
+    return answer(
+        exchange,
+        http::server_problem(503, fmt::format("no instance of '{}' can be reached", service.name())),
+        kRetryAfterSeconds);
   }
   exchange.instance = *picked;
   exchange.at_instance = true;
@@ -248,7 +251,8 @@ void Gateway::on_stream(Exchange& exchange, const http::ReplyHead& head,
   const bool has_length = head.body() == http::ReplyHead::Body::counted;
   net::ReplyFrame frame;
   if (auto* out = exchange.responder.begin_stream(has_length, frame)) {
-    write_reply_head(head, head.length(), !has_length && !frame.chunked, frame, exchange.passage.reply_added, *out);
+    write_reply_head(head, head.length(), !has_length && !frame.chunked, frame, exchange.passage.reply_added,
+                     *out);
     exchange.responder.end_stream(std::move(counted));
   }
   finish(exchange, head.status(), 0);
@@ -288,9 +292,10 @@ void Gateway::on_failure(Exchange& exchange, UpstreamFailure failure, bool sent,
   }
   ++stats_.lost;
   if (!sent) {
-    return answer(exchange,
-                  http::server_problem(503, fmt::format("no instance of '{}' took the request", service.name())),
-                  kRetryAfterSeconds);
+    return answer(
+        exchange,
+        http::server_problem(503, fmt::format("no instance of '{}' took the request", service.name())),
+        kRetryAfterSeconds);
   }
   answer(exchange, http::problem(502, "unknown-outcome", "It may or may not have happened",
                                  failure == UpstreamFailure::malformed

@@ -6,7 +6,8 @@
 //                             retry ────┘◀── on_failure ── on_reply ────┴──▶ client
 //
 // Retries (docs/gateway.md): what was certainly not processed, always; what may have been, when it is
-// idempotent. The first retry after a lost connection is always allowed, further ones by the service's budget.
+// idempotent. The first retry after a lost connection is always allowed, further ones by the service's
+// budget.
 //
 // Everything belongs to the shard. The HttpServer whose requests come here must be stopped before this goes.
 
@@ -31,8 +32,8 @@ struct GatewayOptions {
   std::string shard;  ///< "io-0", a metric label
   ServiceOptions service;
   Duration request_timeout = std::chrono::seconds(15);  ///< until the reply begins, retries included
-  std::uint32_t most_retries = 3;       ///< of one request, refused connections not counted
-  std::size_t most_in_flight = 32'768;  ///< requests without a reply; further ones get 503
+  std::uint32_t most_retries = 3;                       ///< of one request, refused connections not counted
+  std::size_t most_in_flight = 32'768;                  ///< requests without a reply; further ones get 503
 };
 
 struct GatewayStats {

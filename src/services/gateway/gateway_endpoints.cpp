@@ -55,11 +55,11 @@ void Gateway::write_metrics(obs::MetricsWriter& out) {
   const std::string_view shard = options_.shard;
   constexpr std::string_view kClasses[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
   for (std::size_t i = 2; i < stats_.replies.size(); ++i) {
-    out.counter("doorbuster_gateway_replies_total", "Requests answered, by class of status", stats_.replies[i],
-                {{"shard", shard}, {"class", kClasses[i]}});
+    out.counter("doorbuster_gateway_replies_total", "Requests answered, by class of status",
+                stats_.replies[i], {{"shard", shard}, {"class", kClasses[i]}});
   }
-  out.histogram("doorbuster_gateway_seconds", "Time from a request to the beginning of its reply", stats_.time,
-                {{"shard", shard}});
+  out.histogram("doorbuster_gateway_seconds", "Time from a request to the beginning of its reply",
+                stats_.time, {{"shard", shard}});
   out.gauge("doorbuster_gateway_in_flight", "Requests without a reply", static_cast<double>(in_flight_),
             {{"shard", shard}});
   const std::pair<std::string_view, std::uint64_t> retries[] = {{"unsent", stats_.retries_unsent},
@@ -67,13 +67,16 @@ void Gateway::write_metrics(obs::MetricsWriter& out) {
                                                                 {"denied", stats_.retries_denied}};
   for (const auto& [kind, count] : retries) {
     out.counter("doorbuster_gateway_retries_total",
-                "Requests sent once more: certainly not processed, or idempotent; or denied by the budget", count,
-                {{"shard", shard}, {"kind", kind}});
+                "Requests sent once more: certainly not processed, or idempotent; or denied by the budget",
+                count, {{"shard", shard}, {"kind", kind}});
   }
-  const std::pair<std::string_view, std::uint64_t> refused[] = {
-      {"no_route", stats_.no_route},  {"no_instance", stats_.no_instance}, {"overflow", stats_.overflows},
-      {"timeout", stats_.timeouts},   {"lost", stats_.lost},               {"client_gone", stats_.clients_gone},
-      {"filter", stats_.answered_by_filters}};
+  const std::pair<std::string_view, std::uint64_t> refused[] = {{"no_route", stats_.no_route},
+                                                                {"no_instance", stats_.no_instance},
+                                                                {"overflow", stats_.overflows},
+                                                                {"timeout", stats_.timeouts},
+                                                                {"lost", stats_.lost},
+                                                                {"client_gone", stats_.clients_gone},
+                                                                {"filter", stats_.answered_by_filters}};
   for (const auto& [why, count] : refused) {
     out.counter("doorbuster_gateway_unserved_total", "Requests that got no instance's reply", count,
                 {{"shard", shard}, {"why", why}});
@@ -88,8 +91,8 @@ void Gateway::write_metrics(obs::MetricsWriter& out) {
                                                                {"lost", upstream.lost},
                                                                {"desynchronised", upstream.desynchronised}};
   for (const auto& [kind, count] : events) {
-    out.counter("doorbuster_gateway_upstream_connection_events_total", "What became of connections to instances",
-                count, {{"shard", shard}, {"kind", kind}});
+    out.counter("doorbuster_gateway_upstream_connection_events_total",
+                "What became of connections to instances", count, {{"shard", shard}, {"kind", kind}});
   }
   out.counter("doorbuster_gateway_upstream_requests_total", "Requests written to instances, repeats included",
               upstream.requests, {{"shard", shard}});
@@ -101,19 +104,22 @@ void Gateway::write_metrics(obs::MetricsWriter& out) {
     out.gauge("doorbuster_gateway_instances", "Instances of a service",
               static_cast<double>(balancer.healthy(upstreams_.now())),
               {{"shard", shard}, {"service", name}, {"state", "healthy"}});
-    out.gauge("doorbuster_gateway_instances", "Instances of a service", static_cast<double>(balancer.members()),
+    out.gauge("doorbuster_gateway_instances", "Instances of a service",
+              static_cast<double>(balancer.members()),
               {{"shard", shard}, {"service", name}, {"state", "known"}});
     const auto& stats = balancer.stats();
-    const std::pair<std::string_view, std::uint64_t> kinds[] = {{"refused", stats.refusals},
-                                                                {"ejected", stats.ejections},
-                                                                {"breaker", stats.breaker_openings},
-                                                                {"spared_by_cap", stats.ejections_over_the_cap}};
+    const std::pair<std::string_view, std::uint64_t> kinds[] = {
+        {"refused", stats.refusals},
+        {"ejected", stats.ejections},
+        {"breaker", stats.breaker_openings},
+        {"spared_by_cap", stats.ejections_over_the_cap}};
     for (const auto& [kind, count] : kinds) {
       out.counter("doorbuster_gateway_instance_outs_total", "Instances put out of rotation, by reason", count,
                   {{"shard", shard}, {"service", name}, {"kind", kind}});
     }
-    out.counter("doorbuster_gateway_panic_picks_total", "Requests sent although too few instances are healthy",
-                stats.panics, {{"shard", shard}, {"service", name}});
+    out.counter("doorbuster_gateway_panic_picks_total",
+                "Requests sent although too few instances are healthy", stats.panics,
+                {{"shard", shard}, {"service", name}});
   }
 }
 

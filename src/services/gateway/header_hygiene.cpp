@@ -73,8 +73,8 @@ std::optional<http::Response> HeaderHygiene::on_request(Passage& passage) {
     }
     if (name.size() == 10 && equal_without_case(name, "connection")) {
       const auto connection = request.headers[i].value;
-      connection_names |= !equal_without_case(connection, "keep-alive") &&
-                          !equal_without_case(connection, "close");
+      connection_names |=
+          !equal_without_case(connection, "keep-alive") && !equal_without_case(connection, "close");
     }
   }
   if (!connection_names) return std::nullopt;

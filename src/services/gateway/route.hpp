@@ -32,8 +32,8 @@ struct RouteEntry {
   std::string place;        ///< file and line, for messages
 };
 
-/// Of a path, segment by segment; `*` stands for any one. A pattern that ends in ` key` holds for requests with
-/// an `Idempotency-Key` alone.
+/// Of a path, segment by segment; `*` stands for any one. A pattern that ends in ` key` holds for requests
+/// with an `Idempotency-Key` alone.
 struct PathPattern {
   std::vector<std::string> segments;
   bool needs_key = false;

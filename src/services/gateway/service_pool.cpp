@@ -38,8 +38,9 @@ class ServicePool::Check final : public net::UpstreamRequest {
  public:
   Check(ServicePool& service, Index index) : service_(service), index_(index) {
     const auto& path = service.options_.check_path;
-    bytes = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nUser-Agent: doorbuster-gateway\r\n",
-                        path.empty() ? "/" : path, service.name_);
+    bytes =
+        fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nUser-Agent: doorbuster-gateway\r\n",
+                    path.empty() ? "/" : path, service.name_);
     head_size = bytes.size();
   }
   void begin(net::UpstreamPool& pool, Duration deadline) {
@@ -123,7 +124,8 @@ void ServicePool::add(const std::string& key, const ServiceInstance& instance) {
   if (!endpoint) {
     // A name: asked for on the resolver's thread, and the instance is there when it has answered.
     net::resolve(host_.shard(), instance.host,
-                 [this, alive = alive_, key, found = ServiceInstance(instance)](Result<std::vector<std::string>> addresses) mutable {
+                 [this, alive = alive_, key,
+                  found = ServiceInstance(instance)](Result<std::vector<std::string>> addresses) mutable {
                    if (!*alive || by_key_.count(key) != 0) return;
                    if (!addresses || addresses->empty()) {
                      return log().warn("gateway: {}: {}", key,
@@ -159,7 +161,8 @@ void ServicePool::abandoned(Index instance) {
 
 void ServicePool::refused(Index instance) {
   balancer_.refused(instance);
-  members_[instance]->next_check = std::min(members_[instance]->next_check, host_.now() + options_.check_out_every);
+  members_[instance]->next_check =
+      std::min(members_[instance]->next_check, host_.now() + options_.check_out_every);
 }
 
 void ServicePool::let_go_when_idle(Index index) {

@@ -21,7 +21,7 @@ struct ServiceOptions {
   balancing::RetryBudgetOptions retry_budget;
   net::UpstreamOptions upstream;
   std::string check_path = "/healthz";  ///< any answer below 500 is a good one; empty: no checks of good ones
-  Duration check_every = std::chrono::seconds(1);         ///< instances that are well
+  Duration check_every = std::chrono::seconds(1);             ///< instances that are well
   Duration check_out_every = std::chrono::milliseconds(250);  ///< those that are out
   Duration check_timeout = std::chrono::seconds(1);
 };
@@ -40,7 +40,8 @@ class ServicePool {
   balancing::Balancer& balancer() { return balancer_; }
   balancing::RetryBudget& budget() { return budget_; }
   net::UpstreamPool& connections(balancing::Balancer::Index instance) { return *members_[instance]->pool; }
-  /// A request to `instance` has ended. Calls the balancer, and lets a deregistered instance go with its last.
+  /// A request to `instance` has ended. Calls the balancer, and lets a deregistered instance go with its
+  /// last.
   void ended(balancing::Balancer::Index instance, bool failed, Duration now);
   void abandoned(balancing::Balancer::Index instance);
   void refused(balancing::Balancer::Index instance);
