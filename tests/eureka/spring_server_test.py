@@ -14,7 +14,7 @@ from harness import SystemTest, main, wait_until  # noqa: E402
 PATIENCE = 60
 ROUTES = """gateway:
   routes:
-    - {path: /shop, strip: "1", to: "lb://shop"}
+    - {path: /shop, strip: /shop, to: "lb://shop"}
     - {path: /v1, to: "lb://coupon-api", idempotent: "/v1/campaigns/*/coupons"}
 """
 
@@ -65,7 +65,10 @@ class SpringServerTest(SystemTest):
             file.write(ROUTES)
         self.gateway = self.server(role="gateway", extra=("--registry", self.spring.url, "--poll-interval", "500ms",
                                                           "--config", config)).launch()
-        wait_until(self.gateway_is_ready, PATIENCE, "the gateway")
+        try:
+            wait_until(self.gateway_is_ready, PATIENCE, "the gateway")
+        except AssertionError as late:
+            self.fail(f"{late}\n{self.gateway.output()}")
         self.reaches(first)
         self.assertEqual(self.gateway.request("GET", "/shop/").body.decode().strip(), shop.hello())
 
