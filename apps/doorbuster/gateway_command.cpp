@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <future>
 
+#include "adapters/eureka/registry_lookup.hpp"
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/file_limit.hpp"
 #include "apps/doorbuster/gateway_shard.hpp"
@@ -22,6 +24,8 @@ using config::Settings;
 
 // Together with what precedes it, the ten seconds of the contract.
 constexpr Duration kDrainPatience = std::chrono::seconds(8);
+/// A request that asks the registry first waits so long for it.
+constexpr Duration kLookupTimeout = std::chrono::seconds(2);
 
 Error bad(const char* key, std::string detail) {
   return make_error(ErrorCode::invalid, fmt::format("{}: {}", key, detail), key);
@@ -135,10 +139,29 @@ Result<void> check_public(const Settings& settings) {
                   bind));
 }
 
+bool needs_registry(const gateway::RouteTable& table) {
+  return std::any_of(table.routes().begin(), table.routes().end(),
+                     [](const gateway::Route& route) { return !route.service.empty(); });
+}
+
+/// By `gateway.lookup`: whom each request asks. Empty: nobody.
+Result<std::vector<RegistryServer>> asked_registries(const Settings& settings) {
+  const auto& way = settings.text("gateway.lookup");
+  if (way == "local") return std::vector<RegistryServer>();
+  if (way != "registry") {
+    return bad("gateway.lookup", fmt::format("'{}' is none of local, registry", way));
+  }
+  auto servers = parse_registry_servers(settings.text("registry.urls"));
+  if (!servers) return bad("gateway.lookup", "asking the registry needs one: " + servers.error().detail);
+  return std::move(*servers);
+}
+
 /// The threads of the process.
 class GatewayShards {
  public:
-  Result<void> start(ServiceDirectory& directory, GatewayShard::Options options, std::size_t count) {
+  /// \param asked each request asks these registries, instead of the directory's copy; empty: it does not
+  Result<void> start(ServiceDirectory& directory, const std::vector<RegistryServer>& asked,
+                     GatewayShard::Options options, std::size_t count) {
     if (count > 1) {
       if (options.server.port == 0)
         return bad("gateway.port", "several --io-threads share a port: give its number");
@@ -151,9 +174,16 @@ class GatewayShards {
       std::array<std::uint8_t, sizeof options.seed> seed{};
       random.fill(seed);
       std::memcpy(&options.seed, seed.data(), seed.size());
-      lookups_.push_back(std::make_unique<gateway::LocalLookup>(directory));
       shards_.push_back(std::make_unique<GatewayShard>(fmt::format("io-{}", i)));
-      const auto built = shards_.back()->build(directory, *lookups_.back(), metrics_, options);
+      auto& shard = *shards_.back();
+      if (asked.empty()) {
+        lookups_.push_back(std::make_unique<LocalLookup>(directory));
+      } else {
+        shard.shard().run([&] {
+          lookups_.push_back(std::make_unique<RegistryLookup>(shard.shard(), asked, kLookupTimeout));
+        });
+      }
+      const auto built = shard.build(directory, *lookups_.back(), metrics_, options);
       if (!built) return built.error();
     }
     for (auto& shard : shards_) {
@@ -164,8 +194,12 @@ class GatewayShards {
 
   std::uint16_t port() { return shards_.front()->port(); }
 
-  void drain() {
+  /// /readyz says from now on that this gateway is to be left out.
+  void begin_drain() {
     for (auto& shard : shards_) shard->begin_drain();
+  }
+
+  void drain() {
     std::vector<std::future<void>> drained;
     for (auto& shard : shards_) {
       auto done = std::make_shared<std::promise<void>>();
@@ -177,12 +211,15 @@ class GatewayShards {
 
   void stop() {
     for (auto& shard : shards_) shard->tear_down();
+    for (std::size_t i = 0; i < lookups_.size(); ++i) {
+      shards_[i]->shard().run([&] { lookups_[i] = nullptr; });
+    }
     for (auto& shard : shards_) shard->shard().stop();
   }
 
  private:
   obs::Registry metrics_;
-  std::vector<std::unique_ptr<gateway::InstanceLookup>> lookups_;
+  std::vector<std::unique_ptr<InstanceLookup>> lookups_;
   std::vector<std::unique_ptr<GatewayShard>> shards_;
 };
 
@@ -196,22 +233,33 @@ Result<void> serve(const Settings& settings) {
   raise_file_limit();
   const auto registry = open_registry_client(settings, true);
   if (!registry) return registry.error();
-  gateway::EmptyDirectory nobody;
+  if (*registry == nullptr && needs_registry(*options->routes)) {
+    return bad("registry.urls",
+               "a route leads to a service that only a registry knows: give --registry, or --upstream");
+  }
+  const auto asked = asked_registries(settings);
+  if (!asked) return asked.error();
+  EmptyDirectory nobody;
   ServiceDirectory& directory = *registry ? static_cast<ServiceDirectory&>(**registry) : nobody;
+  RegistryMembership membership(settings, registry->get());
   GatewayShards shards;
-  const auto started = shards.start(directory, std::move(*options),
+  const auto started = shards.start(directory, *asked, std::move(*options),
                                     static_cast<std::size_t>(settings.integer("gateway.io_threads")));
   if (!started) {
-    if (*registry) (*registry)->stop();  // posts to shards that are to go
+    if (*registry) (*registry)->stop();
     shards.stop();
     return started.error();
   }
   log().info("gateway: http://{}:{}", settings.text("gateway.bind"), shards.port());
+  membership.announce("coupon-gateway", settings.text("gateway.bind"), shards.port());
+  membership.up();
   while (signals.wait(std::chrono::seconds(1)) == 0) {
   }
   log().info("gateway: stopping: no new connections, answering what is in the air");
+  shards.begin_drain();
+  membership.leave();
   shards.drain();
-  if (*registry) (*registry)->stop();
+  if (*registry) (*registry)->stop();  // it may call no shard that is gone
   shards.stop();
   log().info("gateway: stopped");
   return {};

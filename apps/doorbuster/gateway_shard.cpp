@@ -11,8 +11,8 @@ GatewayShard::~GatewayShard() {
   shard_.stop();
 }
 
-Result<void> GatewayShard::build(ServiceDirectory& directory, gateway::InstanceLookup& lookup,
-                                 obs::Registry& metrics, Options options) {
+Result<void> GatewayShard::build(ServiceDirectory& directory, InstanceLookup& lookup, obs::Registry& metrics,
+                                 Options options) {
   Result<void> result;
   shard_.run([&] {
     server_options_ = options.server;

@@ -32,7 +32,7 @@ class GatewayShard {
 
   /// \param lookup of this shard; it and `directory` outlive it
   /// \returns unavailable
-  Result<void> build(ServiceDirectory& directory, gateway::InstanceLookup& lookup, obs::Registry& metrics,
+  Result<void> build(ServiceDirectory& directory, InstanceLookup& lookup, obs::Registry& metrics,
                      Options options);
   Result<void> listen();
   std::uint16_t port();

@@ -106,7 +106,7 @@ constexpr std::array kGateway = {
     Property{"gateway.upstream_pipelining", "--upstream-pipelining", Type::integer, "256", 0, 4096,
              "requests that a connection to --upstream takes at once; 0: they are not api instances of ours"},
     Property{"gateway.lookup", "--lookup", Type::text, "local", 0, 0,
-             "how instances are found for a request: local, registry or redis"},
+             "how instances are found for a request: local or registry"},
     Property{"gateway.balance", "--balance", Type::text, "two_choices", 0, 0,
              "two_choices, least_outstanding or round_robin"},
     Property{"gateway.most_connections", "--most-connections", Type::integer, "20000", 1, 1'000'000,

@@ -82,8 +82,6 @@ std::string_view status_and_reason(int status) {
       return "422 Unprocessable Content";
     case 429:
       return "429 Too Many Requests";
-    case 421:
-      return "421 Misdirected Request";
     case 431:
       return "431 Request Header Fields Too Large";
     case 500:

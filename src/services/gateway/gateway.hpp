@@ -20,9 +20,9 @@
 #include "net/upstream.hpp"
 #include "obs/histogram.hpp"
 #include "obs/metrics.hpp"
+#include "ports/instance_lookup.hpp"
 #include "ports/service_directory.hpp"
 #include "services/gateway/filter.hpp"
-#include "services/gateway/instance_lookup.hpp"
 #include "services/gateway/route.hpp"
 #include "services/gateway/service_pool.hpp"
 

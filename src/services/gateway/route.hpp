@@ -69,7 +69,7 @@ class RouteTable {
  public:
   /// \returns invalid, with the entry's place
   static Result<RouteTable> make(const std::vector<RouteEntry>& entries);
-  /// `/v1` and `/coupon` to the service `api`.
+  /// `/v1` and `/coupon` to the service `coupon-api`.
   static std::vector<RouteEntry> standard();
 
   const Route* find(const http::Request& request) const;

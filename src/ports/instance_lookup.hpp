@@ -1,6 +1,6 @@
 #pragma once
-// How the gateway comes to know a service's instances when a request needs them: the three ways that the
-// experiment Q1 compares.
+// Port: how the gateway comes to know a service's instances when a request needs them: the three ways that
+// the experiment Q1 compares.
 //
 //   local      the directory's copy in this process, changed when the registry tells so (default)
 //   registry   the registry is asked for each request
@@ -14,7 +14,7 @@
 #include "base/unique_function.hpp"
 #include "ports/service_directory.hpp"
 
-namespace doorbuster::gateway {
+namespace doorbuster {
 
 class InstanceLookup {
  public:
@@ -46,4 +46,4 @@ class EmptyDirectory final : public ServiceDirectory {
   std::shared_ptr<const ServiceList> none_ = std::make_shared<const ServiceList>();
 };
 
-}  // namespace doorbuster::gateway
+}  // namespace doorbuster
