@@ -58,6 +58,8 @@ class UpstreamRequest {
   virtual void on_stream(const http::ReplyHead& head, std::unique_ptr<BodySource> body) = 0;
   /// Whether it may be sent once more, elsewhere, although it has been sent.
   virtual bool may_move() const = 0;
+  /// A piece of the upload is on its way.
+  virtual void on_upload_progress() {}
   /// \param sent it may have been processed; false: it certainly was not
   virtual void on_failure(UpstreamFailure failure, bool sent, std::string_view detail) = 0;
 

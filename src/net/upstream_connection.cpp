@@ -457,6 +457,7 @@ void UpstreamConnection::pump_upload() {
                                                 ? std::string_view(piece.error().detail)
                                                 : std::string_view());
     }
+    if (auto* const request = entry(first_).request) request->on_upload_progress();
     const auto before = out_.size();
     const bool last = !*piece;
     if (!last && !(*piece)->empty()) {

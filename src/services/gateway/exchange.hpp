@@ -19,6 +19,7 @@ class Exchange final : public net::UpstreamRequest, public net::ClientWatcher {
   void on_failure(net::UpstreamFailure failure, bool sent, std::string_view detail) override {
     gateway_.on_failure(*this, failure, sent, detail);
   }
+  void on_upload_progress() override { gateway_.on_upload_progress(*this); }
   bool may_move() const override { return idempotent && !has_upload && retries < 1; }
   void client_gone() override { gateway_.client_gone(*this); }
 

@@ -258,6 +258,11 @@ void Gateway::on_stream(Exchange& exchange, const http::ReplyHead& head,
   finish(exchange, head.status(), 0);
 }
 
+/// A long body takes as long as it takes, while it goes on; the time for the reply begins at its end.
+void Gateway::on_upload_progress(Exchange& exchange) {
+  exchange.deadline = upstreams_.now() + exchange.route->timeout.value_or(options_.request_timeout);
+}
+
 bool Gateway::may_retry(Exchange& exchange, UpstreamFailure failure, bool sent) {
   if (exchange.has_upload || failure == UpstreamFailure::upload) return false;
   if (sent && !exchange.idempotent) return false;

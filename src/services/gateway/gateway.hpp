@@ -85,6 +85,7 @@ class Gateway {
   void on_reply(Exchange& exchange, const http::ReplyHead& head, std::string_view body);
   void on_stream(Exchange& exchange, const http::ReplyHead& head, std::unique_ptr<net::BodySource> body);
   void on_failure(Exchange& exchange, net::UpstreamFailure failure, bool sent, std::string_view detail);
+  void on_upload_progress(Exchange& exchange);
   bool may_retry(Exchange& exchange, net::UpstreamFailure failure, bool sent);
   void client_gone(Exchange& exchange);
   void give_up(Exchange& exchange);
