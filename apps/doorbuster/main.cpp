@@ -25,9 +25,9 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   doorbuster::add_up_command(app, exit_code);
   doorbuster::add_api_command(app, exit_code);
-  doorbuster::add_gateway_command(app, exit_code);
   doorbuster::add_worker_command(app, exit_code);
   doorbuster::add_registry_command(app, exit_code);
+  doorbuster::add_gateway_command(app, exit_code);
   doorbuster::add_campaign_command(app, exit_code);
 #ifdef DOORBUSTER_HAS_BENCH
   doorbuster::add_bench_command(app, exit_code);

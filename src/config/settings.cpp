@@ -13,12 +13,12 @@
 namespace doorbuster::config {
 namespace {
 
-constexpr std::array<std::string_view, 12> kRouteFields = {
-    "path",   "path_suffix", "host",    "methods",    "header",    "strip",
-    "prefix", "to",          "timeout", "idempotent", "exclusive", "pipelining"};
 constexpr std::string_view kVariablePrefix = "DOORBUSTER_";
 /// Where tests find their servers.
 constexpr std::string_view kTestPrefix = "DOORBUSTER_TEST_";
+constexpr std::array<std::string_view, 12> kRouteFields = {
+    "path",   "path_suffix", "host",    "methods",    "header",    "strip",
+    "prefix", "to",          "timeout", "idempotent", "exclusive", "pipelining"};
 
 const Property* find_property(std::span<const Property> properties, std::string_view key) {
   const auto found =
