@@ -71,6 +71,26 @@ void add_fields(Command& command, const CampaignDefinition& definition) {
   command.add("created_at").add(definition.created_at.time_since_epoch().count());
 }
 
+namespace {
+
+/// `3-4 6-6`.
+std::optional<std::vector<NumberRange>> read_ranges(std::string_view text) {
+  std::vector<NumberRange> ranges;
+  while (!text.empty()) {
+    NumberRange range;
+    const auto* const end = text.data() + text.size();
+    const auto [dash, wrong_first] = std::from_chars(text.data(), end, range.first);
+    if (wrong_first != std::errc{} || dash == end || *dash != '-') return std::nullopt;
+    const auto [stop, wrong_last] = std::from_chars(dash + 1, end, range.last);
+    if (wrong_last != std::errc{} || (stop != end && *stop != ' ')) return std::nullopt;
+    ranges.push_back(range);
+    text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + (stop == end ? 0 : 1));
+  }
+  return ranges;
+}
+
+}  // namespace
+
 Result<StoredCampaign> read_campaign(const CampaignId& id, ReplyView reply, std::size_t first,
                                      Timestamp now) {
   Fields fields(reply, first);
@@ -102,6 +122,11 @@ Result<StoredCampaign> read_campaign(const CampaignId& id, ReplyView reply, std:
   stored.view.durable = stored.view.issued - fields.number<std::uint64_t>("pending");
   stored.view.held = !fields.text("hold").empty();
   stored.view.state = state_at(definition, now, stored.view.issued);
+  if (auto ranges = read_ranges(fields.text("missing_ranges"))) {
+    stored.view.missing = std::move(*ranges);
+  } else {
+    fields.wrong = "missing numbers";
+  }
   if (!fields.wrong.empty()) {
     return corrupt("campaign " + std::string(id.text()) + " has no readable " + fields.wrong);
   }
