@@ -11,7 +11,9 @@
 
 #include "adapters/sqlite/data_directory.hpp"
 #include "adapters/sqlite/sqlite_event_source.hpp"
+#include "apps/doorbuster/full_audit.hpp"
 #include "apps/doorbuster/repository_rows.hpp"
+#include "apps/doorbuster/settings_options.hpp"
 #include "net/http_client.hpp"
 #include "services/audit/ack_file.hpp"
 #include "services/audit/audit.hpp"
@@ -25,6 +27,8 @@ constexpr int kBroken = 3;
 
 struct Options {
   std::string campaign;
+  std::string stack = "embedded";
+  SettingsOptions settings;
   std::string data = "./doorbuster-data";
   std::string url;
   std::string token;
@@ -61,16 +65,46 @@ Result<std::unique_ptr<audit::HolderSource>> open_ledger(const Options& options,
       campaign, [client](const std::string& target) { return get(*client, target); }));
 }
 
+/// Log and rows, of the files of an embedded system or of the full stack.
+struct Sources {
+  std::unique_ptr<sqlite::SqliteEventSource> log_file;
+  std::unique_ptr<RepositoryRows> row_file;
+  std::unique_ptr<FullAudit> full;
+  EventSource* log = nullptr;
+  audit::RowSource* rows = nullptr;
+};
+
+Result<Sources> open_sources(const Options& options, const CampaignId& campaign) {
+  Sources sources;
+  if (options.stack == "full") {
+    const auto settings = options.settings.load();
+    if (!settings) return settings.error();
+    auto full = FullAudit::open(*settings, campaign);
+    if (!full) return full.error();
+    sources.full = std::move(*full);
+    sources.log = &sources.full->log();
+    sources.rows = &sources.full->rows();
+    return sources;
+  }
+  auto log = sqlite::SqliteEventSource::open(sqlite::DataDirectory::log_path(options.data));
+  if (!log) return log.error();
+  auto rows = RepositoryRows::open(sqlite::DataDirectory::repository_path(options.data), campaign);
+  if (!rows) return rows.error();
+  sources.log_file = std::move(*log);
+  sources.row_file = std::move(*rows);
+  sources.log = sources.log_file.get();
+  sources.rows = sources.row_file.get();
+  return sources;
+}
+
 Result<audit::AuditReport> run(const Options& options) {
   const auto campaign = CampaignId::parse(options.campaign);
   if (!campaign) return campaign.error();
   const auto wait = parse_duration(options.wait);
   if (!wait) return make_error(ErrorCode::invalid, "--wait: " + wait.error().detail, "wait");
 
-  auto log = sqlite::SqliteEventSource::open(sqlite::DataDirectory::log_path(options.data));
-  if (!log) return log.error();
-  auto rows = RepositoryRows::open(sqlite::DataDirectory::repository_path(options.data), *campaign);
-  if (!rows) return rows.error();
+  auto sources = open_sources(options, *campaign);
+  if (!sources) return sources.error();
   auto ledger = open_ledger(options, *campaign);
   if (!ledger) return ledger.error();
   std::vector<audit::AckFile> acks;
@@ -81,8 +115,8 @@ Result<audit::AuditReport> run(const Options& options) {
   }
 
   audit::AuditInput input;
-  input.log = log->get();
-  input.rows = rows->get();
+  input.log = sources->log;
+  input.rows = sources->rows;
   input.ledger = ledger->get();
   for (auto& file : acks) input.acknowledgements.push_back(&file);
   audit::AuditOptions how;
@@ -118,6 +152,12 @@ void add_audit_command(CLI::App& app, int& exit_code) {
   auto* command =
       app.add_subcommand("audit", "Checks the promises over ledger, log, repository and acknowledgements");
   command->add_option("--campaign", options->campaign, "Id of the campaign")->required();
+  command
+      ->add_option("--stack", options->stack,
+                   "embedded: the files in --data; full: Kafka and MariaDB, as --config or flags say")
+      ->check(CLI::IsMember({"embedded", "full"}))
+      ->capture_default_str();
+  options->settings.add_to(*command, "audit");
   command->add_option("--data", options->data, "Data folder (log.db and repo.db are only read)")
       ->capture_default_str();
   command->add_option("--url", options->url,

@@ -10,6 +10,7 @@
 #endif
 #include "apps/doorbuster/campaign_command.hpp"
 #include "apps/doorbuster/error_exit.hpp"
+#include "apps/doorbuster/registry_command.hpp"
 #include "apps/doorbuster/up_command.hpp"
 
 namespace {
@@ -22,6 +23,7 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   doorbuster::add_up_command(app, exit_code);
   doorbuster::add_api_command(app, exit_code);
+  doorbuster::add_registry_command(app, exit_code);
   doorbuster::add_campaign_command(app, exit_code);
 #ifdef DOORBUSTER_HAS_BENCH
   doorbuster::add_bench_command(app, exit_code);

@@ -38,6 +38,41 @@ constexpr std::array kApi = {
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 
+constexpr std::array kRegistry = {
+    Property{"registry.bind", "--bind", Type::text, "127.0.0.1", 0, 0,
+             "IP address to listen on; there is no authentication yet"},
+    Property{"registry.port", "--port", Type::integer, "8761", 0, 65535,
+             "TCP port; 0 takes any free one and prints it"},
+    Property{"registry.enable_self_preservation", "--enable-self-preservation", Type::boolean, "true", 0, 0,
+             "keep expired instances while many fall silent together"},
+    Property{"registry.renewal_percent_threshold", "--renewal-percent-threshold", Type::integer, "85", 1, 100,
+             "self-preservation begins under this share of the heartbeats that are due"},
+    Property{"registry.self_preservation_from", "--self-preservation-from", Type::integer, "10", 0, 1'000'000,
+             "with fewer instances there is no self-preservation"},
+    Property{"registry.double_lease_duration", "--double-lease-duration", Type::boolean, "false", 0, 0,
+             "expire after two lease durations, as Netflix's server does"},
+    Property{"registry.eviction_interval", "--eviction-interval", Type::duration, "1s", 0, 0,
+             "between two looks for expired leases"},
+    Property{"registry.delta_retention", "--delta-retention", Type::duration, "180s", 0, 0,
+             "how long a change is told in the delta"},
+    Property{"registry.wait_time_when_empty", "--wait-time-when-empty", Type::duration, "0s", 0, 0,
+             "after the start, answer lists with 403 for so long: clients keep what they have"},
+    Property{"registry.most_instances", "--most-instances", Type::integer, "100000", 1, 10'000'000,
+             "further registrations get 503"},
+    Property{"registry.most_listeners", "--most-listeners", Type::integer, "1000", 0, 1'000'000,
+             "streams of /v1/registry/events; further ones get 503"},
+    Property{"registry.most_body_bytes", "--most-body-bytes", Type::integer, "65536", 1024, 16'777'216,
+             "of a registration, unpacked"},
+    Property{"registry.most_connections", "--most-connections", Type::integer, "20000", 1, 1'000'000,
+             "connections at once; further ones get 503"},
+    Property{"registry.request_timeout", "--request-timeout", Type::duration, "10s", 0, 0,
+             "from the first byte of a request to its last"},
+    Property{"registry.idle_timeout", "--idle-timeout", Type::duration, "75s", 0, 0, "between two requests"},
+    Property{"registry.write_timeout", "--write-timeout", Type::duration, "30s", 0, 0,
+             "a client that takes nothing of its replies for so long is cut off"},
+    Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
+};
+
 constexpr std::array kUp = {
     Property{"up.bind", "--bind", Type::text, "127.0.0.1", 0, 0,
              "IP address to listen on for the crowd; others than loopback need tokens"},
@@ -145,7 +180,7 @@ constexpr auto kApiAll = joined(joined(kApi, kEureka), kStack);
 constexpr auto kWorkerAll = joined(joined(kWorker, kEureka), kStack);
 constexpr auto kRecoverAll = joined(kRecover, kStack);
 
-constexpr std::array<std::string_view, 5> kRoles = {"api", "up", "worker", "recover", "audit"};
+constexpr std::array<std::string_view, 6> kRoles = {"api", "up", "worker", "recover", "audit", "registry"};
 
 constexpr std::array<std::string_view, 8> kOtherVariables = {
     "DOORBUSTER_TOKEN",         // commands that speak to an api: whoever they are
@@ -171,6 +206,7 @@ std::span<const std::string_view> other_variables() {
 std::span<const Property> properties_of(std::string_view role) {
   if (role == "api") return kApiAll;
   if (role == "up") return kUp;
+  if (role == "registry") return kRegistry;
   if (role == "worker") return kWorkerAll;
   if (role == "recover") return kRecoverAll;
   if (role == "audit") return kStack;

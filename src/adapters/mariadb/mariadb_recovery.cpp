@@ -139,4 +139,50 @@ Result<void> MariaDbRecoveryStore::rewind_to_start() {
   return {};
 }
 
+Result<std::string> MariaDbRecoveryStore::log_identity() {
+  auto connection = connected();
+  if (!connection) return connection.error();
+  std::string identity;
+  auto read = (*connection)
+                  ->rows("SELECT identity FROM log_identity WHERE topic = ?", {topic_},
+                         [&](const Row& row) -> Result<void> {
+                           identity = row.text(0);
+                           return {};
+                         });
+  if (!read) return read.error();
+  return identity;
+}
+
+Result<void> MariaDbRecoveryStore::note_log_identity(const std::string& identity) {
+  auto connection = connected();
+  if (!connection) return connection.error();
+  auto noted = (*connection)
+                   ->run(
+                       "INSERT INTO log_identity (topic, identity) VALUES (?, ?) "
+                       "ON DUPLICATE KEY UPDATE identity = VALUES(identity)",
+                       {topic_, identity});
+  if (!noted) return noted.error();
+  return {};
+}
+
+Result<bool> MariaDbRecoveryStore::try_lock(const CampaignId& campaign) {
+  if (!locks_ || !locks_->seems_alive()) {
+    locks_.reset();
+    auto made = Connection::open(server_);
+    if (!made) return made.error();
+    locks_ = std::move(*made);
+  }
+  auto taken = locks_->integer("SELECT GET_LOCK(SHA1(CONCAT('doorbuster.recovery.', DATABASE(), '.', ?)), 0)",
+                               {campaign.text()});
+  if (!taken) return taken.error();
+  return taken->value_or(0) == 1;
+}
+
+void MariaDbRecoveryStore::unlock(const CampaignId& campaign) {
+  if (!locks_) return;
+  const auto released = locks_->integer(
+      "SELECT RELEASE_LOCK(SHA1(CONCAT('doorbuster.recovery.', DATABASE(), '.', ?)))", {campaign.text()});
+  if (!released) locks_.reset();
+}
+
 }  // namespace doorbuster::mariadb

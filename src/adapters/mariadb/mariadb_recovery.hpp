@@ -21,6 +21,10 @@ class MariaDbRecoveryStore final : public RecoveryStore {
   Result<void> read_dead_letters(const CampaignId& campaign, Each<CouponIssued> each) override;
   Result<std::vector<LogPosition>> stored_through(std::size_t partitions) override;
   Result<void> rewind_to_start() override;
+  Result<std::string> log_identity() override;
+  Result<void> note_log_identity(const std::string& identity) override;
+  Result<bool> try_lock(const CampaignId& campaign) override;
+  void unlock(const CampaignId& campaign) override;
 
  private:
   Result<Connection*> connected();
@@ -28,6 +32,7 @@ class MariaDbRecoveryStore final : public RecoveryStore {
   const ServerOptions server_;
   const std::string topic_;
   std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Connection> locks_;  // of its own: what is held ends with it
 };
 
 }  // namespace doorbuster::mariadb

@@ -47,19 +47,19 @@ Result<void> check_durability(Connection& connection) {
                     "database.host");
 }
 
-/// Held by the session; ends with it, too.
+/// Held by the session; ends with it, too. Names of locks belong to the whole server and are short.
 class NamedLock {
  public:
   explicit NamedLock(Connection& connection) : connection_(connection) {}
   ~NamedLock() {
-    if (held_) (void)connection_.execute("DO RELEASE_LOCK(CONCAT('doorbuster.', DATABASE()))");
+    if (held_) (void)connection_.execute("DO RELEASE_LOCK(SHA1(CONCAT('doorbuster.schema.', DATABASE())))");
   }
   NamedLock(const NamedLock&) = delete;
   NamedLock& operator=(const NamedLock&) = delete;
   Result<void> take() {
     // Read in slices: the connection would give up a server that is silent for longer than its timeout.
     for (int waited = 0; waited < kLockSeconds; ++waited) {
-      auto got = connection_.integer("SELECT GET_LOCK(CONCAT('doorbuster.', DATABASE()), 1)");
+      auto got = connection_.integer("SELECT GET_LOCK(SHA1(CONCAT('doorbuster.schema.', DATABASE())), 1)");
       if (!got) return got.error();
       held_ = *got == 1;
       if (held_) return {};

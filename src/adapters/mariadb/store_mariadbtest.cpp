@@ -253,6 +253,28 @@ TEST_F(StoreTest, RecoveryReadsRowsAndLetters) {
   EXPECT_EQ(recovery_.stored_through(2).value(), (std::vector<LogPosition>{6, 0}));
 }
 
+TEST_F(StoreTest, OneProcessRecoversACampaignUntilItEnds) {
+  auto first = std::make_unique<MariaDbRecoveryStore>(database_, kTopic);
+  EXPECT_TRUE(first->try_lock(campaign_id("sale")).value());
+  EXPECT_FALSE(recovery_.try_lock(campaign_id("sale")).value());
+  EXPECT_TRUE(recovery_.try_lock(campaign_id("other")).value());
+  first->unlock(campaign_id("sale"));
+  EXPECT_TRUE(recovery_.try_lock(campaign_id("sale")).value());
+  recovery_.unlock(campaign_id("sale"));
+  EXPECT_TRUE(first->try_lock(campaign_id("sale")).value());
+  first.reset();
+  while (!recovery_.try_lock(campaign_id("sale")).value()) {
+  }
+}
+
+TEST_F(StoreTest, TheLogThatPositionsAreOfIsNoted) {
+  EXPECT_EQ(recovery_.log_identity().value(), "");
+  ASSERT_TRUE(recovery_.note_log_identity("abc"));
+  EXPECT_EQ(recovery_.log_identity().value(), "abc");
+  ASSERT_TRUE(recovery_.note_log_identity("def"));
+  EXPECT_EQ(recovery_.log_identity().value(), "def");
+}
+
 TEST_F(StoreTest, AWatermarkIsKeptForReadersThatComeLater) {
   auto one = store();
   for (std::uint64_t first = 1; first <= 30'000; first += 5'000) {

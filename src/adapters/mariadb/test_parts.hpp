@@ -44,7 +44,7 @@ inline ServerOptions fresh_database() {
   EXPECT_TRUE(connection) << connection.error().detail;
   for (const char* table :
        {"campaign", "campaign_revision", "coupon_issued_user", "coupon_watermark", "redemption",
-        "worker_offset", "dead_letter", "epoch_fence", "stock", "stock_pending"}) {
+        "worker_offset", "dead_letter", "epoch_fence", "stock", "stock_pending", "log_identity"}) {
     const auto emptied = (*connection)->execute(std::string("DELETE FROM ") + table);
     EXPECT_TRUE(emptied) << emptied.error().detail;
   }

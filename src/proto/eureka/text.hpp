@@ -1,5 +1,5 @@
 #pragma once
-// Letters and numbers that both formats share. Private to src/proto/eureka.
+// Letters and numbers that both formats share.
 
 #include <charconv>
 #include <cstdint>

@@ -95,9 +95,8 @@ class Audit {
       position_ = record.position;
       if (const auto* issued = std::get_if<CouponIssued>(&record.event)) {
         if (issued->campaign == options_.campaign) take(record.position, *issued);
-      } else {
-        const auto& definition = std::get<CampaignChanged>(record.event).definition;
-        if (definition.id == options_.campaign) take(record.position, definition);
+      } else if (const auto* changed = std::get_if<CampaignChanged>(&record.event)) {
+        if (changed->definition.id == options_.campaign) take(record.position, changed->definition);
       }
     }
     return !records->empty();

@@ -1,0 +1,17 @@
+#include "apps/doorbuster/stack_settings.hpp"
+
+namespace doorbuster {
+
+Result<mariadb::ServerOptions> database_options(const config::Settings& settings) {
+  auto password = settings.secret("database.password");
+  if (!password) return password.error();
+  mariadb::ServerOptions options;
+  options.host = settings.text("database.host");
+  options.port = static_cast<std::uint16_t>(settings.integer("database.port"));
+  options.user = settings.text("database.user");
+  options.password = std::move(*password);
+  options.name = settings.text("database.name");
+  return options;
+}
+
+}  // namespace doorbuster
