@@ -12,6 +12,7 @@
 #include "apps/doorbuster/embedded_stack.hpp"
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/io_shard.hpp"
+#include "apps/doorbuster/registry_membership.hpp"
 #include "apps/doorbuster/settings_options.hpp"
 #include "apps/doorbuster/signals.hpp"
 #include "base/log.hpp"
@@ -22,6 +23,7 @@ namespace {
 // Together with the flush that follows, the ten seconds of the contract.
 constexpr Duration kDrainPatience = std::chrono::seconds(8);
 constexpr Duration kSettlePatience = std::chrono::seconds(1);
+constexpr const char* kPipelining = "64";  // requests at once that a gateway may put on one connection
 
 /// Connections are files: the usual soft limit of 1024 would end a crowd there.
 void raise_file_limit() {
@@ -182,6 +184,9 @@ Result<void> serve(const config::Settings& settings) {
 
   const StopSignals signals;  // before the first thread
   raise_file_limit();
+  const auto registry = open_registry_client(settings, false);
+  if (!registry) return registry.error();
+  RegistryMembership membership(settings, registry->get());
   SystemClock clock;
   const auto began = std::chrono::steady_clock::now();
   auto stack = EmbeddedStack::open(settings, clock);
@@ -203,7 +208,11 @@ Result<void> serve(const config::Settings& settings) {
   }
   log().info("api: http://{}:{}, data in {}, {} records read back in {:.2f} s", settings.text("api.bind"),
              shards.first().port(), settings.text("api.data"), (*stack)->read_back(), took.count());
+  membership.announce("coupon-api", settings.text("api.bind"), shards.first().port(),
+                      {{std::string(kPipeliningMetadata), kPipelining}});
+  membership.up();
   while (signals.wait(std::chrono::seconds(1)) == 0) (*stack)->watch_worker();
+  membership.leave();
   log().info("api: stopping: no new connections, answering what is in the air");
   shards.drain();
   shards.settle();

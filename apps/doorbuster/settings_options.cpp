@@ -1,6 +1,7 @@
 #include "apps/doorbuster/settings_options.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -27,6 +28,10 @@ Result<config::Settings> SettingsOptions::load() const {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
+  for (char** variable = ::environ; *variable != nullptr; ++variable) {
+    const std::string_view entry = *variable;
+    sources.variables.emplace_back(entry.substr(0, entry.find('=')));
+  }
   return config::Settings::load(role_, sources);
 }
 

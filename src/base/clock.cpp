@@ -1,5 +1,7 @@
 #include "base/clock.hpp"
 
+#include <time.h>
+
 #include <charconv>
 
 namespace doorbuster {
@@ -122,6 +124,13 @@ Result<Duration> parse_duration(std::string_view text) {
     return make_error(ErrorCode::invalid, "a duration is a number with a unit: 250ms, 5s, 2m, 1h");
   }
   return Duration(static_cast<std::int64_t>(amount * micros));
+}
+
+Timestamp BootClock::now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return Timestamp(std::chrono::seconds(time.tv_sec)) +
+         std::chrono::duration_cast<Duration>(std::chrono::nanoseconds(time.tv_nsec));
 }
 
 }  // namespace doorbuster

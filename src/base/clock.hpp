@@ -27,6 +27,13 @@ class SystemClock final : public Clock {
   }
 };
 
+/// CLOCK_BOOTTIME: never goes back, and counts while the machine sleeps. For how long something is trusted;
+/// its moments mean nothing outside of this machine's run. Thread-safe.
+class BootClock final : public Clock {
+ public:
+  Timestamp now() override;
+};
+
 /// RFC 3339 in UTC with six digits of a second: `2026-11-25T09:00:00.000000Z`.
 std::string to_text(Timestamp time);
 /// Writes the 27 characters of to_text() to `out`.

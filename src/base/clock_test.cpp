@@ -38,5 +38,11 @@ TEST(ParseDuration, ReadsNumberAndUnit) {
   }
 }
 
+TEST(BootClockTest, DoesNotGoBack) {
+  BootClock clock;
+  const Timestamp before = clock.now();
+  EXPECT_LE(before, clock.now());
+}
+
 }  // namespace
 }  // namespace doorbuster

@@ -57,9 +57,13 @@ UserId UserId::from_integer(std::uint64_t number) {
 std::optional<std::uint64_t> UserId::integer() const {
   const auto digits = text();
   if (digits.size() > 19 || digits.empty() || (digits[0] == '0' && digits.size() > 1)) return std::nullopt;
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc{} || end != digits.data() + digits.size() || number >> 63 != 0) return std::nullopt;
+  std::uint64_t number = 0;  // 19 digits are below 2^64; by hand, because every coupon passes here twice
+  for (const char c : digits) {
+    const auto digit = static_cast<unsigned char>(c - '0');
+    if (digit > 9) return std::nullopt;
+    number = number * 10 + digit;
+  }
+  if (number >> 63 != 0) return std::nullopt;
   return number;
 }
 

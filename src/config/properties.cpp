@@ -99,6 +99,25 @@ constexpr std::array kDatabase = {
     Property{"database.name", "--database-name", Type::text, "doorbuster", 0, 0, "database with the tables"},
 };
 
+/// How a role makes itself known to registries and learns who is there.
+constexpr std::array kEureka = {
+    Property{"registry.urls", "--registry", Type::optional_text, "", 0, 0,
+             "Eureka registries, with commas between, such as http://127.0.0.1:8761/eureka/; empty: none"},
+    Property{"eureka.instance_id", "--instance-id", Type::optional_text, "", 0, 0,
+             "unique within its service; empty: host:service:port"},
+    Property{"eureka.host", "--advertise-host", Type::optional_text, "", 0, 0,
+             "name or address that others reach this process by; empty: the one towards the registry"},
+    Property{"eureka.zone", "--zone", Type::text, "default", 0, 0, "where it runs; told as metadata"},
+    Property{"eureka.renew_interval", "--renew-interval", Type::duration, "5s", 0, 0,
+             "between two heartbeats"},
+    Property{"eureka.lease", "--lease", Type::duration, "15s", 0, 0,
+             "without a heartbeat for so long, the registry drops it"},
+    Property{"eureka.poll_interval", "--poll-interval", Type::duration, "30s", 0, 0,
+             "between two fetches; from our own registry, changes come at once in any case"},
+    Property{"eureka.leave_wait", "--leave-wait", Type::duration, "200ms", 0, 0,
+             "between leaving the registry and closing the port: gateways stop sending meanwhile"},
+};
+
 template <std::size_t A, std::size_t B>
 constexpr std::array<Property, A + B> joined(const std::array<Property, A>& first,
                                              const std::array<Property, B>& second) {
@@ -109,16 +128,31 @@ constexpr std::array<Property, A + B> joined(const std::array<Property, A>& firs
 }
 
 constexpr auto kStack = joined(joined(kRedis, kKafka), kDatabase);
-constexpr auto kApiAll = joined(kApi, kStack);
-constexpr auto kWorkerAll = joined(kWorker, kStack);
+constexpr auto kApiAll = joined(joined(kApi, kEureka), kStack);
+constexpr auto kWorkerAll = joined(joined(kWorker, kEureka), kStack);
 constexpr auto kRecoverAll = joined(kRecover, kStack);
 
 constexpr std::array<std::string_view, 5> kRoles = {"api", "up", "worker", "recover", "audit"};
+
+constexpr std::array<std::string_view, 8> kOtherVariables = {
+    "DOORBUSTER_TOKEN",         // commands that speak to an api: whoever they are
+    "DOORBUSTER_PACKAGES",      // tools/install_packages
+    "DOORBUSTER_SERVERS",       // tools/servers
+    "DOORBUSTER_EUREKA_CACHE",  // tests/eureka
+    "DOORBUSTER_BINARY",        // tests that drive the program
+    "DOORBUSTER_LOST_WRITES",   // tests/fault: the shim
+    "DOORBUSTER_LOSE_DIR",      // the shim: of which folder it forgets what was not synced
+    "DOORBUSTER_IGNORE_FSYNC",  // the shim: an fsync that does nothing
+};
 
 }  // namespace
 
 std::span<const std::string_view> roles() {
   return kRoles;
+}
+
+std::span<const std::string_view> other_variables() {
+  return kOtherVariables;
 }
 
 std::span<const Property> properties_of(std::string_view role) {

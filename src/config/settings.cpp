@@ -12,6 +12,10 @@
 namespace doorbuster::config {
 namespace {
 
+constexpr std::string_view kVariablePrefix = "DOORBUSTER_";
+/// Where tests find their servers.
+constexpr std::string_view kTestPrefix = "DOORBUSTER_TEST_";
+
 const Property* find_property(std::span<const Property> properties, std::string_view key) {
   const auto found =
       std::find_if(properties.begin(), properties.end(), [key](const auto& one) { return one.key == key; });
@@ -60,42 +64,68 @@ Error bad_value(const std::string& where, const Property& property, const std::s
       std::string(property.key));
 }
 
-/// The known key that is nearest to a mistyped one, when there is one that is near.
-std::string suggestion(std::string_view key) {
+/// Levenshtein's distance.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);  // one row of the table at a time
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j < row.size(); ++j) {
+      const auto changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+/// The known name that is nearest to a mistyped one, when there is one that is near.
+/// \param name_of makes of a key what was mistyped: the key itself, or its variable
+template <class NameOf>
+std::string suggestion(std::string_view mistyped, NameOf name_of) {
   std::string best;
   std::size_t best_distance = 4;
   for (const auto role : roles()) {
     for (const auto& property : properties_of(role)) {
-      // Levenshtein's distance, one row at a time.
-      std::vector<std::size_t> row(property.key.size() + 1);
-      for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-      for (std::size_t i = 1; i <= key.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j < row.size(); ++j) {
-          const auto changed = diagonal + (key[i - 1] == property.key[j - 1] ? 0 : 1);
-          diagonal = row[j];
-          row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
-        }
-      }
-      if (row.back() < best_distance) {
-        best_distance = row.back();
-        best = property.key;
-      }
+      const std::string name = name_of(property.key);
+      const auto its_distance = distance(mistyped, name);
+      if (its_distance >= best_distance) continue;
+      best_distance = its_distance;
+      best = name;
     }
   }
   return best.empty() ? "" : fmt::format("; did you mean '{}'?", best);
 }
 
+/// Whether a variable of ours says anything to anybody.
+bool known_variable(std::string_view name) {
+  if (name.starts_with(kTestPrefix)) return true;
+  const auto others = other_variables();
+  if (std::find(others.begin(), others.end(), name) != others.end()) return true;
+  for (const auto role : roles()) {
+    for (const auto& property : properties_of(role)) {
+      if (environment_name(property.key) == name) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string environment_name(std::string_view key) {
-  std::string name = "DOORBUSTER_";
+  std::string name(kVariablePrefix);
   for (const char c : key)
     name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   return name;
 }
 
 Result<Settings> Settings::load(std::string_view role, const Sources& sources) {
+  for (const auto& name : sources.variables) {
+    if (!name.starts_with(kVariablePrefix) || known_variable(name)) continue;
+    return make_error(ErrorCode::invalid,
+                      fmt::format("{}: there is no such setting{}", name, suggestion(name, environment_name)),
+                      name);
+  }
   Settings settings;
   const auto properties = properties_of(role);
   for (const auto& property : properties) settings.values_[std::string(property.key)] = property.standard;
@@ -166,7 +196,9 @@ Result<void> Settings::read_file(std::string_view role, const std::string& path)
         }
         const auto* property = find_anywhere(key);
         if (property == nullptr)
-          return wrong(fmt::format("{}: unknown key '{}'{}", at(entry.first), key, suggestion(key)));
+          return wrong(
+              fmt::format("{}: unknown key '{}'{}", at(entry.first), key,
+                          suggestion(key, [](std::string_view known) { return std::string(known); })));
         if (!entry.second.IsScalar()) return wrong(fmt::format("{}: {} is one value", at(entry.first), key));
         const auto value = entry.second.as<std::string>();
         if (const auto wanted = why_bad(*property, value))

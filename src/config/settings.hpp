@@ -40,6 +40,10 @@ std::span<const std::string_view> roles();
 /// Every key of a role.
 std::span<const Property> properties_of(std::string_view role);
 
+/// Variables `DOORBUSTER_*` that are no settings: those of commands, of our scripts and of our tests. Every
+/// other one is an error, because a mistyped setting would otherwise go unnoticed.
+std::span<const std::string_view> other_variables();
+
 /// An item of `api.tokens`, which has no flag: secrets do not belong on command lines.
 struct TokenEntry {
   std::string token;
@@ -55,6 +59,7 @@ class Settings {
     std::string file;                                                           ///< empty: none
     std::map<std::string, std::string> flags;                                   ///< by key
     std::function<std::optional<std::string>(const std::string&)> environment;  ///< by variable's name
+    std::vector<std::string> variables;                                         ///< names of all that are set
   };
   /// \returns invalid; the detail names file and line, variable or flag
   static Result<Settings> load(std::string_view role, const Sources& sources);

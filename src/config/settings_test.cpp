@@ -68,6 +68,20 @@ TEST_F(SettingsTest, NamesPlaceAndWishOfABadValue) {
   EXPECT_THAT(error(), testing::StartsWith("DOORBUSTER_API_IO_THREADS: '0' is no value"));
 }
 
+TEST_F(SettingsTest, RefusesAVariableThatIsNoSettingOfAnyRole) {
+  sources_.variables = {"PATH", "DOORBUSTER_UP_PORT", "DOORBUSTER_BINARY", "DOORBUSTER_API_PROT"};
+  EXPECT_EQ(error(), "DOORBUSTER_API_PROT: there is no such setting; did you mean 'DOORBUSTER_API_PORT'?");
+  sources_.variables = {"DOORBUSTER_SOMETHING_ELSE"};
+  EXPECT_EQ(error(), "DOORBUSTER_SOMETHING_ELSE: there is no such setting");
+}
+
+TEST_F(SettingsTest, BearsVariablesThatAreForOthers) {
+  sources_.variables = {"PATH", "DOORBUSTER_UP_PORT", "DOORBUSTER_API_PORT", "DOORBUSTER_TEST_REDIS",
+                        "doorbuster_api_prot"};
+  for (const auto name : other_variables()) sources_.variables.emplace_back(name);
+  EXPECT_EQ(error(), "");
+}
+
 TEST_F(SettingsTest, SaysWhatIsWrongWithTheFileItself) {
   sources_.file = "/no/such/file.yaml";
   EXPECT_EQ(error(), "/no/such/file.yaml: there is no such file");

@@ -51,8 +51,15 @@ class Ledger {
 
   /// Takes in a campaign whose definition is written. \returns conflict when it is there already
   virtual void open(CampaignDefinition definition, Done<void> done) = 0;
-  /// Checks `patch` and holds decisions until end_change(). \returns not_found, invalid, conflict
+  /// Checks `patch` and holds decisions until end_change(). A shared ledger lets a hold of some seconds be
+  /// taken over by another process: who began it may have died, or his change may still be on its way to the
+  /// catalog. Therefore a hold that was taken over ends by a newer revision alone. \returns not_found,
+  /// invalid, conflict (held by somebody else)
   virtual void begin_change(CampaignId campaign, CampaignPatch patch, Done<CampaignDefinition> done) = 0;
+  /// Takes a newer revision in, with or without a hold (another process may have written it and died), and
+  /// ends the hold. One that is not newer (the change was not written) ends the hold only if this object's
+  /// begin_change() began it, and changes nothing else. \returns closed (another epoch), conflict (its limit
+  /// is below what is issued)
   virtual void end_change(CampaignDefinition definition, Done<void> done) = 0;
 
   /// For audit: holders with numbers above `after`, ascending, at most `max`. \returns not_found

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_function.hpp"
 #include "core/issuing/epoch_fence.hpp"
 
 namespace doorbuster {

@@ -43,6 +43,16 @@ class FakeLog final : public EventSource {
   std::vector<LogRecord> records;
 };
 
+class FakeHolders final : public VectorSource<LedgerHolder, HolderSource> {
+ public:
+  FakeHolders(const std::vector<LedgerHolder>& holders, const std::vector<NumberRange>& missing)
+      : VectorSource(holders), missing_(missing) {}
+  Result<std::vector<NumberRange>> missing() override { return missing_; }
+
+ private:
+  const std::vector<NumberRange>& missing_;
+};
+
 class FakeRows final : public VectorSource<StoredCoupon, RowSource> {
  public:
   FakeRows(const std::vector<StoredCoupon>& rows, std::function<LogPosition()> stored,
@@ -76,6 +86,7 @@ struct FakeSystem {
   FakeLog log;
   std::vector<StoredCoupon> rows;
   std::vector<LedgerHolder> holders;
+  std::vector<NumberRange> missing;  // as the ledger tells
   std::vector<Acknowledgement> acks;
   std::vector<DeadLetter> letters;
   bool has_ledger = true;
@@ -136,7 +147,7 @@ struct FakeSystem {
   }
 
   Result<AuditReport> audit(bool fairness = false, std::size_t page = 3) {
-    VectorSource<LedgerHolder> ledger(holders);
+    FakeHolders ledger(holders, missing);
     VectorSource<Acknowledgement> told(acks);
     FakeRows stored_rows(rows, stored, letters);
     AuditInput input;

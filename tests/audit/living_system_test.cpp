@@ -25,7 +25,7 @@ class GrowingLog final : public EventSource {
 };
 
 Result<AuditReport> audit_with_cut(FakeSystem& system, LogPosition cut) {
-  VectorSource<LedgerHolder> ledger(system.holders);
+  FakeHolders ledger(system.holders, system.missing);
   VectorSource<Acknowledgement> told(system.acks);
   FakeRows rows(system.rows, system.stored, system.letters);
   GrowingLog log(system.log, cut);
@@ -124,31 +124,56 @@ TEST(FilesAlone, ALogThatEndsBeforeItsEndIsCorrupt) {
   EXPECT_EQ(audit_with_cut(system, 9).error().code, ErrorCode::corrupt);
 }
 
-TEST(Refilled, AGapThatTheLedgerIsFillingIsNoFault) {
-  // 2, 3 and 4 were decided, told to nobody and lost; 5 was safe; 2 was then given out again.
+TEST(Refilled, AGapThatTheLedgerKnowsIsNoFault) {
+  // 2, 3 and 4 were decided, told to nobody and lost; 5 was safe.
   FakeSystem system(10, 1);
   system.give(coupon(5));
   EXPECT_THAT(broken(system.audit()), testing::ElementsAre(Promise::numbers));
+  system.missing = {{2, 4}};
+  auto report = system.audit();
+  EXPECT_THAT(broken(report), IsEmpty()) << to_text(*report);
+  EXPECT_THAT(report->refill_pending, testing::ElementsAre(NumberRange{2, 4}));
+  EXPECT_THAT(to_text(*report), testing::HasSubstr("; refill pending: numbers 2 to 4 went to nobody"));
+  EXPECT_THAT(to_json(*report), testing::HasSubstr(R"("refill_pending":[{"first":2,"last":4}])"));
+  // 2 is given out again.
   auto again = coupon(2);
   again.decided_at = at(9'000);
   system.give(again);
   system.rows.back().refilled = system.holders.back().refilled = true;
   std::get<CouponIssued>(system.log.records.back().event).refilled = true;
-  const auto report = system.audit();
+  system.missing = {{3, 4}};
+  report = system.audit();
   EXPECT_THAT(broken(report), IsEmpty()) << to_text(*report);
-  EXPECT_THAT(to_text(*report), testing::HasSubstr("2 numbers are missing after a loss"));
+  EXPECT_THAT(report->refill_pending, testing::ElementsAre(NumberRange{3, 4}));
 }
 
-TEST(Refilled, AGapBehindThatIsAFault) {
+TEST(Refilled, AGapThatTheLedgerKnowsInPartIsAFault) {
   FakeSystem system(10, 1);
-  system.give(coupon(3));
-  auto again = coupon(2);
-  again.decided_at = at(4'000);
-  system.give(again);
-  system.rows.back().refilled = system.holders.back().refilled = true;
-  std::get<CouponIssued>(system.log.records.back().event).refilled = true;
-  system.give(coupon(6));
+  system.give(coupon(5));
+  system.missing = {{3, 4}};
   EXPECT_THAT(broken(system.audit()), testing::ElementsAre(Promise::numbers));
+}
+
+TEST(Refilled, WithoutALedgerAGapIsOneThatTheNextStartWillNotice) {
+  FakeSystem system(10, 1);
+  system.give(coupon(5));
+  system.has_ledger = false;
+  const auto report = system.audit();
+  EXPECT_THAT(broken(report), IsEmpty()) << to_text(*report);
+  EXPECT_THAT(report->refill_pending, testing::ElementsAre(NumberRange{2, 4}));
+}
+
+TEST(Refilled, AGapOfWhichSomebodyWasToldIsAFaultWhateverTheLedgerSays) {
+  for (const bool has_ledger : {true, false}) {
+    FakeSystem system(10, 1);
+    system.give(coupon(5));
+    system.missing = {{2, 4}};
+    system.has_ledger = has_ledger;
+    system.ack_only(coupon(3));
+    const auto report = system.audit();
+    EXPECT_THAT(broken(report), testing::ElementsAre(Promise::nothing_lost, Promise::numbers));
+    EXPECT_THAT(to_text(*report), testing::HasSubstr("somebody was told of number 3"));
+  }
 }
 
 TEST(Refilled, ANumberGivenAgainAfterALossMayBeDecidedLater) {

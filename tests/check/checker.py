@@ -99,6 +99,7 @@ class Checker:
     def __init__(self, db, campaign):
         self.db = db
         self.broken = {number: [] for number in NAMES}
+        self.remarks = {}
         row = db.execute("SELECT number FROM log.campaign WHERE id = ?", (campaign,)).fetchone()
         if row is None:
             raise Unreadable(f"the log has no campaign '{campaign}'")
@@ -206,11 +207,18 @@ class Checker:
                      " HAVING count(DISTINCT user) > 1", "number {} was given to {} users")
         self.rule(4, "SELECT code, count(DISTINCT user) FROM coupon GROUP BY code HAVING count(DISTINCT user) > 1",
                   "code {} was given to {} users")
-        # A gap is known to the ledger when a lower number was given out again after the coupon above was decided.
-        self.rule(4, "SELECT before + 1, sequence - 1 FROM (SELECT sequence, decided_at,"
-                     " lag(sequence, 1, 0) OVER (ORDER BY sequence) AS before FROM coupon) AS c"
-                     " WHERE sequence > before + 1 AND NOT EXISTS (SELECT 1 FROM coupon r WHERE r.refilled = 1"
-                     " AND r.sequence <= c.before AND r.decided_at >= c.decided_at)", "numbers {} to {} are missing")
+        # A decision may be lost that nobody was told of; a ledger rebuilt from the log sees the gap and gives the
+        # number out before any new one. So a gap is a fault when an acknowledgement contradicts it. (A row in it has
+        # no event, and is a fault above.)
+        gaps = ("SELECT before + 1 AS first, sequence - 1 AS last FROM (SELECT sequence,"
+                " lag(sequence, 1, 0) OVER (ORDER BY sequence) AS before FROM coupon) WHERE sequence > before + 1")
+        self.rule(4, f"SELECT g.first, g.last, min(a.source), a.sequence FROM ({gaps}) g JOIN ack a"
+                     " ON a.sequence BETWEEN g.first AND g.last WHERE a.status IN (200, 201) GROUP BY g.first",
+                  "numbers {} to {} are missing, and {}: somebody was told of number {}")
+        pending = self.db.execute(f"SELECT g.first, g.last FROM ({gaps}) g WHERE NOT EXISTS (SELECT 1 FROM ack a"
+                                  " WHERE a.sequence BETWEEN g.first AND g.last AND a.status IN (200, 201))").fetchall()
+        if pending:
+            self.remarks[4] = "refill pending: " + ", ".join(f"{first} to {last}" for first, last in pending[:5])
 
     def sold_out(self):
         """Simpler than the audit: no refusal may come before the campaign was full for the first time."""
@@ -257,12 +265,17 @@ class Checker:
 
 def check(data, campaign, acks=()):
     """The broken promises: a dict from number (0: the chain) to examples."""
+    return inspect(data, campaign, acks)[0]
+
+
+def inspect(data, campaign, acks=()):
+    """As check(), and remarks that are no faults: a dict from number to text."""
     db = open_files(data)
     try:
         load_acks(db, acks)
         checker = Checker(db, campaign)
         checker.drained()
-        return checker.check()
+        return checker.check(), checker.remarks
     finally:
         db.close()
 
@@ -274,12 +287,13 @@ def main():
     parser.add_argument("--acks", nargs="*", default=[], help="files of `doorbuster bench --acks`")
     options = parser.parse_args()
     try:
-        broken = check(options.data, options.campaign, options.acks)
+        broken, remarks = inspect(options.data, options.campaign, options.acks)
     except (Unreadable, OSError, sqlite3.Error) as wrong:
         print(f"checker: {wrong}", file=sys.stderr)
         return 1
     for number, examples in broken.items():
-        print(f"{number} {'BROKEN' if examples else 'ok':<6} {NAMES[number]}")
+        remark = f"; {remarks[number]}" if number in remarks else ""
+        print(f"{number} {'BROKEN' if examples else 'ok':<6} {NAMES[number]}{remark}")
         for example in examples[:MOST_EXAMPLES]:
             print(f"    {example}")
         if len(examples) > MOST_EXAMPLES:

@@ -2,6 +2,7 @@
 """`doorbuster audit` on files that were altered by raw SQL: it and the checker say BROKEN of the promise that was
 broken, and of no other, with exit status 3."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -67,14 +68,42 @@ class AuditTest(SystemTest):
         database.commit()
         database.close()
 
-    def assert_broken(self, promise, acks=True, url=None, checked=True):
+    def assert_broken(self, *promises, acks=True, url=None, checked=True):
         paths = [self.write()] if acks else []
         report = self.audit("sale", paths, url, expect=3)
-        self.assertEqual([verdict["promise"] for verdict in report["promises"] if not verdict["ok"]], [promise], report)
-        self.assertTrue(report["promises"][promise - 1]["examples"])
+        broken = [verdict["promise"] for verdict in report["promises"] if not verdict["ok"]]
+        self.assertEqual(broken, list(promises), report)
+        for promise in promises:
+            self.assertTrue(report["promises"][promise - 1]["examples"])
         if checked:
             said = self.check("sale", paths, expect=3)
-            self.assertEqual([line[0] for line in said.splitlines() if " BROKEN " in line], [str(promise)], said)
+            self.assertEqual([line[0] for line in said.splitlines() if " BROKEN " in line],
+                             [str(promise) for promise in promises], said)
+
+    @contextlib.contextmanager
+    def ledger_that_says(self, answer):
+        """An api of which there are the ledger's endpoints alone. Gives its address."""
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = answer(self.path)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
 
 class Altered(AuditTest):
@@ -110,11 +139,42 @@ class Altered(AuditTest):
                               " revision, decided_at, refilled FROM coupon WHERE sequence = 1")
         self.assert_broken(4)
 
-    def test_4_a_missing_number(self):
-        self.acks.all = []
-        for name, table in (("log.db", "event"), ("repo.db", "coupon")):
-            self.alter(name, f"UPDATE {table} SET sequence = {COUPONS + 1} WHERE sequence = {COUPONS}")
-        self.assert_broken(4)
+    def lose_number_7(self):
+        """As after a failed write and a crash: the number is nowhere, and higher ones are there."""
+        log = sqlite3.connect(os.path.join(self.data, "log.db"))
+        lost, = log.execute("SELECT position FROM event WHERE sequence = 7").fetchone()
+        log.execute("DELETE FROM event WHERE position = ?", (lost,))
+        for table in ("event", "campaign_change"):
+            log.execute(f"UPDATE {table} SET position = -position WHERE position > ?", (lost,))
+            log.execute(f"UPDATE {table} SET position = -position - 1 WHERE position < 0")
+        rechain(log)
+        log.commit()
+        log.close()
+        self.alter("repo.db", "DELETE FROM coupon WHERE sequence = 7", "UPDATE progress SET position = position - 1")
+
+    def test_4_a_missing_number_that_somebody_was_told_of(self):
+        self.lose_number_7()
+        self.acks.all = [ack for ack in self.acks.all if ack["status"] == 201]
+        self.assert_broken(3, 4)
+
+    def test_4_a_missing_number_that_the_ledger_does_not_know(self):
+        self.lose_number_7()
+        lines = b"".join(line + b"\n" for line in self.ledger.splitlines() if json.loads(line)["sequence"] != 7)
+        for missing, expect in ((b"[]", 3), (b'[{"first":7,"last":7}]', 0)):
+            def answer(path, missing=missing):
+                if path.endswith("/missing"):
+                    return b'{"missing":' + missing + b"}"
+                return lines if "after=0" in path else b""
+
+            with self.ledger_that_says(answer) as url:
+                report = self.audit("sale", [], url, expect=expect)
+            self.assertEqual(report["promises"][3]["ok"], expect == 0, report)
+
+    def test_4_a_missing_number_of_which_nobody_was_told_waits_for_its_refill(self):
+        self.lose_number_7()
+        report = self.audit("sale", [])
+        self.assertEqual(report["refill_pending"], [{"first": 7, "last": 7}])
+        self.assertIn("refill pending: 7 to 7", self.check("sale"))
 
     def test_5_sold_out_with_coupons_left(self):
         early = next(ack for ack in self.acks.all if ack["status"] == 201)
@@ -127,28 +187,15 @@ class Altered(AuditTest):
         self.assert_broken(6, acks=False)
 
     def test_6_a_ledger_that_differs(self):
-        body = b"".join(line + b"\n" for line in self.ledger.splitlines() if json.loads(line)["sequence"] != 7)
+        lines = b"".join(line + b"\n" for line in self.ledger.splitlines() if json.loads(line)["sequence"] != 7)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                answer = body if "after=0" in self.path else b""
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+        def answer(path):
+            if path.endswith("/missing"):
+                return b'{"missing":[]}'
+            return lines if "after=0" in path else b""
 
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            self.assert_broken(6, url=f"http://127.0.0.1:{server.server_port}", checked=False)
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with self.ledger_that_says(answer) as url:
+            self.assert_broken(6, url=url, checked=False)
 
     def test_7_a_later_number_decided_earlier(self):
         for name, table in (("log.db", "event"), ("repo.db", "coupon")):

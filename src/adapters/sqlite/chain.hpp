@@ -8,7 +8,9 @@
 namespace doorbuster::sqlite {
 
 /// \param scratch reused from row to row, so that no row allocates
-inline std::uint32_t next_crc(std::uint32_t before, const Event& event, std::string& scratch) {
+/// \tparam Kind Event or CouponIssued
+template <class Kind>
+std::uint32_t next_crc(std::uint32_t before, const Kind& event, std::string& scratch) {
   scratch.clear();
   event::append_canonical(event, scratch);
   return event::chained_crc(before, scratch);

@@ -9,6 +9,7 @@
 // One thread, given over between calls by its owner.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ class LogFile {
   LogFile& operator=(const LogFile&) = delete;
 
   Result<void> begin() { return database_.begin(); }
-  Result<void> add(const CouponIssued& event) { return writer_->add(event); }
+  Result<void> add(std::span<const CouponIssued> events) { return writer_->add(events); }
   Result<void> add(const CampaignDefinition& definition) { return writer_->add(definition); }
   /// Returns when everything added is on the disk. A failure leaves open whether it is.
   Result<void> commit();

@@ -3,7 +3,9 @@
 // (docs/data_format.md).
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +23,11 @@ struct ChainEnd {
   friend bool operator==(const ChainEnd&, const ChainEnd&) = default;
 };
 
+/// Columns of a definition behind those that name it, the same in `campaign` and `campaign_change`.
+inline constexpr std::string_view kDefinitionColumns =
+    "name, coupon_limit, starts_at, ends_at, status, strategy, durability, revision, epoch, created_at";
+inline constexpr int kDefinitionColumnCount = 10;
+
 /// Makes the tables in an empty file. \returns unsupported for a later format, unavailable, corrupt
 Result<void> prepare_log_schema(Database& database);
 
@@ -37,7 +44,7 @@ class LogWriter {
   /// Reads the tables of numbers and the end of the chain.
   static Result<LogWriter> make(Database& database);
 
-  Result<void> add(const CouponIssued& event);
+  Result<void> add(std::span<const CouponIssued> events);
   /// Campaign row and event together. The caller has compared revisions.
   Result<void> add(const CampaignDefinition& definition);
 
@@ -49,7 +56,13 @@ class LogWriter {
   Result<std::int64_t> campaign_number(const CampaignId& campaign);
   Result<std::int64_t> instance_number(const InstanceName& instance);
 
+  static std::size_t alike_at_front(std::span<const CouponIssued> events);
+  Result<void> add_together(std::span<const CouponIssued> events);
+  Result<void> add_one(const CouponIssued& event);
+  void continue_chain(const CouponIssued& event);
+
   Statement insert_event_;
+  Statement insert_together_;
   Statement insert_campaign_;
   Statement insert_instance_;
   Statement update_campaign_;
@@ -61,7 +74,6 @@ class LogWriter {
   std::optional<std::pair<CampaignId, std::int64_t>> last_campaign_;
   std::optional<std::pair<InstanceName, std::int64_t>> last_instance_;
   ChainEnd end_;
-  Event scratch_event_;
   std::string scratch_;
 };
 

@@ -246,9 +246,7 @@ Result<void> SqliteEventLog::write(std::deque<Item>& batch, bool& reached_commit
   if (auto begun = file_->begin(); !begun) return begun;
   for (auto& item : batch) {
     if (auto* append = std::get_if<Append>(&item)) {
-      for (const auto& event : append->events) {
-        if (auto added = file_->add(event); !added) return added;
-      }
+      if (auto added = file_->add(append->events); !added) return added;
       continue;
     }
     auto& put = std::get<Put>(item);

@@ -207,7 +207,8 @@ TEST(SqliteEventLog, KeepsTheWriteAheadLogSmall) {
     largest = std::max(largest, log->stats().wal_bytes);
   }
   EXPECT_GT(largest, 0);
-  EXPECT_LT(largest, 7 * 64 * 1024);
+  // Without checkpoints it would reach 2.4 MB. A checkpoint thread that gets no CPU for a while lets it grow.
+  EXPECT_LT(largest, 16 * 64 * 1024);
   EXPECT_EQ(count_all(folder.log()), 6000U);
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -57,12 +58,21 @@ struct CampaignPatch {
   std::optional<CampaignStatus> status{};
 };
 
+/// Numbers `first` to `last`, both in it.
+struct NumberRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  friend bool operator==(const NumberRange&, const NumberRange&) = default;
+};
+
 /// A definition together with what the ledger has counted.
 struct CampaignView {
   CampaignDefinition definition;
   std::uint64_t issued = 0;   ///< decided, pending ones included
   std::uint64_t durable = 0;  ///< decided and safe
   CampaignState state = CampaignState::open;
+  bool held = false;                   ///< its definition is being changed
+  std::vector<NumberRange> missing{};  ///< after a loss, ascending: given out again before any new number
 };
 
 /// \returns invalid, naming the field

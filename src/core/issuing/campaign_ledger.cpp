@@ -48,7 +48,11 @@ std::optional<Decision> CampaignLedger::refuse(const HolderTable::Key& key, Time
     decision.outcome = Outcome::held;
     return decision;
   }
+#ifdef DOORBUSTER_PLANT_LIMIT_BY_HIGHEST_NUMBER  // a defect for the simulator to find
+  decision.outcome = outcome_of(state_at(definition_, now, std::max(issued(), holders_.highest())));
+#else
   decision.outcome = outcome_of(state_at(definition_, now, issued()));
+#endif
   if (decision.outcome == Outcome::issued) return std::nullopt;
 #ifndef DOORBUSTER_PLANT_SOLD_OUT_WHILE_PENDING
   decision.pending = decision.outcome == Outcome::sold_out && pending_count_ > 0;
@@ -99,7 +103,7 @@ std::optional<Decision> CampaignLedger::find(const UserId& user) const {
   return held_by(sequence);
 }
 
-Result<void> CampaignLedger::restore(const CouponIssued& event) {
+Result<void> CampaignLedger::restore(const CouponIssued& event, std::optional<Timestamp> waiting_since) {
   const Coupon& coupon = event.coupon;
   if (event.campaign != definition_.id) return corrupt(event, "offered to another campaign");
   if (coupon.sequence == 0 || coupon.sequence > HolderTable::kLargestSequence) {
@@ -121,13 +125,18 @@ Result<void> CampaignLedger::restore(const CouponIssued& event) {
     if (holders_.at(held) != holder) {
       return corrupt(event, "the user holds coupon " + std::to_string(held) + ", which differs");
     }
-    confirm(held);
+    if (!waiting_since) confirm(held);
     return {};
   }
   if (issued() >= definition_.limit) {
     return corrupt(event, "beyond the limit of " + std::to_string(definition_.limit));
   }
+  holder.pending = waiting_since.has_value();
   holders_.insert(key, holder);
+  if (waiting_since) {
+    waiting_.push_back({coupon.sequence, *waiting_since});
+    ++pending_count_;
+  }
   return {};
 }
 
@@ -193,7 +202,9 @@ void CampaignLedger::end_change(const CampaignDefinition& definition) {
 }
 
 CampaignView CampaignLedger::view(Timestamp now) const {
-  return {definition_, issued(), durable(), state_at(definition_, now, issued())};
+  return {definition_, issued(),
+          durable(),   state_at(definition_, now, issued()),
+          changing_,   {missing_.rbegin(), missing_.rend()}};
 }
 
 std::vector<Decision> CampaignLedger::holders(std::uint64_t after, std::size_t max) const {
@@ -207,7 +218,7 @@ std::vector<Decision> CampaignLedger::holders(std::uint64_t after, std::size_t m
 
 std::size_t CampaignLedger::memory_bytes() const {
   return sizeof *this + holders_.memory_bytes() + waiting_.size() * sizeof(Waiting) +
-         missing_.capacity() * sizeof(Range);
+         missing_.capacity() * sizeof(NumberRange);
 }
 
 Decision CampaignLedger::held_by(std::uint64_t sequence) const {

@@ -31,10 +31,11 @@ class CampaignLedger {
   std::optional<Decision> find(const UserId& user) const;
 
   /// Takes an event back from the log, as safe, in any order. Equal duplicates are fine.
+  /// With `waiting_since` it is not in the log yet: pending, as after decide().
   /// \returns corrupt when the user or the number is there with other values, when it is beyond the limit or
   /// of
   ///          another campaign
-  Result<void> restore(const CouponIssued& event);
+  Result<void> restore(const CouponIssued& event, std::optional<Timestamp> waiting_since = std::nullopt);
   /// Takes a change of the definition back; one that is not newer than the ledger's changes nothing.
   /// \returns corrupt when its limit is below what is issued, or the same revision says something else
   Result<void> restore(const CampaignChanged& event);
@@ -78,10 +79,6 @@ class CampaignLedger {
     std::uint64_t sequence;
     Timestamp since;
   };
-  struct Range {  // both ends are in it
-    std::uint64_t first;
-    std::uint64_t last;
-  };
 
   Decision held_by(std::uint64_t sequence) const;
   CouponIssued event_of(std::uint64_t sequence) const;
@@ -89,7 +86,7 @@ class CampaignLedger {
   CampaignDefinition definition_;
   HolderTable holders_;
   std::deque<Waiting> waiting_;  // in order of decision; confirmed ones are dropped when they reach the front
-  std::vector<Range> missing_;   // descending, so that the lowest number is at the back
+  std::vector<NumberRange> missing_;  // descending, so that the lowest number is at the back
   std::uint64_t pending_count_ = 0;
   bool changing_ = false;
 };

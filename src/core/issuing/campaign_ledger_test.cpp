@@ -179,6 +179,19 @@ TEST_F(CampaignLedgerTest, DefinitionsAreRestoredInTheOrderOfTheirRevisions) {
   EXPECT_EQ(ledger.definition(), third.definition);
 }
 
+TEST_F(CampaignLedgerTest, ACouponThatIsNotInTheLogYetIsRestoredAsPending) {
+  CampaignLedger ledger(sale(2));
+  const Timestamp since{Duration{5}};
+  ASSERT_TRUE(ledger.restore(event(1, 1), since).has_value());
+  ASSERT_TRUE(ledger.restore(event(1, 1), since).has_value()) << "the same event twice";
+  EXPECT_EQ(ledger.pending(), 1U);
+  EXPECT_EQ(ledger.take_overdue(since + Duration{1}, since, 10).size(), 1U);
+  ASSERT_TRUE(ledger.restore(event(1, 1)).has_value()) << "now the log has it";
+  EXPECT_EQ(ledger.pending(), 0U);
+  ASSERT_TRUE(ledger.restore(event(1, 1), since).has_value());
+  EXPECT_EQ(ledger.pending(), 0U) << "what is safe stays safe";
+}
+
 TEST_F(CampaignLedgerTest, ARefusedChangeHoldsNothing) {
   CampaignLedger ledger(sale(2));
   ask(ledger, 1);
@@ -212,6 +225,16 @@ TEST_F(CampaignLedgerTest, ShowsCountsAndState) {
   EXPECT_EQ(view.issued, 2U);
   EXPECT_EQ(view.durable, 1U);
   EXPECT_EQ(view.state, CampaignState::sold_out);
+}
+
+TEST_F(CampaignLedgerTest, ShowsTheMissingNumbersInAscendingOrder) {
+  CampaignLedger ledger(sale(9));
+  for (const std::uint64_t safe : {1, 3, 7}) ASSERT_TRUE(ledger.restore(event(safe, safe)).has_value());
+  ledger.finish_restore();
+  EXPECT_EQ(ledger.view(kNoon).missing, (std::vector<NumberRange>{{2, 2}, {4, 6}}));
+  ask(ledger, 8);
+  ask(ledger, 9);
+  EXPECT_EQ(ledger.view(kNoon).missing, (std::vector<NumberRange>{{5, 6}}));
 }
 
 TEST_F(CampaignLedgerTest, FindsWithoutDeciding) {

@@ -8,13 +8,6 @@
 
 namespace doorbuster {
 
-/// Numbers `first` to `last`, both in it.
-struct NumberRange {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  friend bool operator==(const NumberRange&, const NumberRange&) = default;
-};
-
 /// Noted by a recovery: events of epochs before `epoch` that stand behind `ends` are void, on every replay.
 /// They were appended late, by an instance that had not heard of the recovery, and nobody was told of them.
 struct EpochFence {

@@ -39,6 +39,8 @@ Result<Event> from_json(std::string_view text);
 /// starts_at), status (text: `open`, ...), strategy (text: `atomic`, ...), durability (text: `log`, ...),
 /// created_at (time).
 void append_canonical(const Event& event, std::string& out);
+/// The same for a coupon that is not in a variant.
+void append_canonical(const CouponIssued& event, std::string& out);
 
 /// CRC-32 as zlib computes it (ISO 3309, polynomial 0xedb88320), going on from the value of the record
 /// before; 0 before the first. In Python: `zlib.crc32(bytes, before)`.

@@ -45,60 +45,73 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
-std::string_view reason_phrase(int status) {
+namespace {
+
+/// `201 Created`; empty for a status that has no name here.
+std::string_view status_and_reason(int status) {
   switch (status) {
     case 100:
-      return "Continue";
+      return "100 Continue";
     case 200:
-      return "OK";
+      return "200 OK";
     case 201:
-      return "Created";
+      return "201 Created";
     case 202:
-      return "Accepted";
+      return "202 Accepted";
     case 204:
-      return "No Content";
+      return "204 No Content";
     case 400:
-      return "Bad Request";
+      return "400 Bad Request";
     case 401:
-      return "Unauthorized";
+      return "401 Unauthorized";
     case 403:
-      return "Forbidden";
+      return "403 Forbidden";
     case 404:
-      return "Not Found";
+      return "404 Not Found";
     case 405:
-      return "Method Not Allowed";
+      return "405 Method Not Allowed";
     case 408:
-      return "Request Timeout";
+      return "408 Request Timeout";
     case 409:
-      return "Conflict";
+      return "409 Conflict";
     case 410:
-      return "Gone";
+      return "410 Gone";
     case 413:
-      return "Content Too Large";
+      return "413 Content Too Large";
     case 422:
-      return "Unprocessable Content";
+      return "422 Unprocessable Content";
     case 429:
-      return "Too Many Requests";
+      return "429 Too Many Requests";
     case 431:
-      return "Request Header Fields Too Large";
+      return "431 Request Header Fields Too Large";
     case 500:
-      return "Internal Server Error";
+      return "500 Internal Server Error";
     case 501:
-      return "Not Implemented";
+      return "501 Not Implemented";
     case 503:
-      return "Service Unavailable";
+      return "503 Service Unavailable";
     case 505:
-      return "HTTP Version Not Supported";
+      return "505 HTTP Version Not Supported";
     default:
-      return "Unknown";
+      return {};
   }
+}
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
+  const auto both = status_and_reason(status);
+  return both.empty() ? "Unknown" : both.substr(4);
 }
 
 void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out) {
   out += "HTTP/1.1 ";
-  append_number(static_cast<std::size_t>(response.status), out);
-  out += ' ';
-  out += reason_phrase(response.status);
+  if (const auto both = status_and_reason(response.status); !both.empty()) {
+    out += both;
+  } else {
+    append_number(static_cast<std::size_t>(response.status), out);
+    out += " Unknown";
+  }
   if (!response.content_type.empty()) {
     out += "\r\nContent-Type: ";
     out += response.content_type;

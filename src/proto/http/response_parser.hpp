@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -25,9 +26,13 @@ class ResponseParser {
   bool done() const { return state_ == State::done; }
   /// Whether nothing of this response has arrived.
   bool untouched() const { return state_ == State::head && head_.empty(); }
+  /// The final head has been read: status() and header() tell.
+  bool has_head() const { return state_ != State::head; }
   int status() const { return status_; }
   bool keep_alive() const { return keep_alive_; }
   std::string_view body() const { return body_; }
+  /// What there is of the body so far, which then no longer counts towards its bound: for replies that go on.
+  std::string take_body() { return std::exchange(body_, {}); }
   /// Compared without case; empty when there is none.
   std::string_view header(std::string_view name) const;
   /// \param head_request the next response has no body, whatever its headers say

@@ -1,4 +1,4 @@
-// What the ledger holds in memory, for the audit: one line of JSON for each number.
+// What the ledger holds in memory, for the audit: one line of JSON for each number, and the missing numbers.
 
 #include "services/api/coupon_json.hpp"
 #include "services/api/endpoint.hpp"
@@ -30,6 +30,18 @@ void list_ledger(const ContextPtr& context, const Call& call, Reply reply) {
         for (const auto& holder : *holders) append_holder_line(response.body, holder);
         context->answer(reply, response);
       });
+}
+
+void list_missing(const ContextPtr& context, const Call& call, Reply reply) {
+  const auto campaign = campaign_in_path(call.parameters[0]);
+  if (!campaign) return context->answer(reply, campaign.error());
+  context->parts.ledger.show(*campaign, [context, reply = std::move(reply)](auto view) mutable {
+    if (!view) return context->answer(reply, view.error());
+    if (!*view) return context->answer(reply, no_such_campaign());
+    std::string body;
+    append_missing_json(body, (*view)->missing);
+    context->answer_json(reply, 200, std::move(body));
+  });
 }
 
 }  // namespace doorbuster::api

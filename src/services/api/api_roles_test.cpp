@@ -86,6 +86,7 @@ TEST_F(Roles, OnlyAnAdministratorManages) {
                                                      {Method::get, "/v1/campaigns/sale/coupons"},
                                                      {Method::get, "/v1/campaigns/sale/coupons.csv"},
                                                      {Method::get, "/v1/admin/campaigns/sale/ledger"},
+                                                     {Method::get, "/v1/admin/campaigns/sale/ledger/missing"},
                                                      {Method::get, "/metrics"}};
   for (const auto& [method, target] : managing) {
     EXPECT_EQ(ask(alice, method, target, "{}").status(), 403) << target;

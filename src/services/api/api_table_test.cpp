@@ -139,6 +139,9 @@ std::vector<Row> table() {
       {kGet, "/v1/admin/campaigns/sale/ledger?limit=10001", "", 422, "invalid", "limit"},
       {kGet, "/v1/admin/campaigns/nowhere/ledger", "", 404, "not-found"},
       {kGet, "/v1/admin/campaigns/%/ledger", "", 400, "malformed"},
+      {kGet, "/v1/admin/campaigns/sale/ledger/missing", "", 200},
+      {kGet, "/v1/admin/campaigns/nowhere/ledger/missing", "", 404, "not-found"},
+      {kGet, "/v1/admin/campaigns/%/ledger/missing", "", 400, "malformed"},
       // health
       {kGet, "/healthz", "", 200},
       {kGet, "/readyz", "", 200},

@@ -22,6 +22,9 @@ void append_redemption_json(std::string& out, const Redemption& redemption);
 /// "revision"}` and a line feed.
 void append_holder_line(std::string& out, const Decision& holder);
 
+/// Appends `{"missing":[{"first","last"},...]}`.
+void append_missing_json(std::string& out, const std::vector<NumberRange>& missing);
+
 /// `sequence,code,user_id,issued_at,redeemed_at` and a line feed.
 extern const std::string_view kCouponCsvHeader;
 void append_coupon_csv(std::string& out, const StoredCoupon& stored);

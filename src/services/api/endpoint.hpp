@@ -58,6 +58,7 @@ void list_coupons(const ContextPtr& context, const Call& call, Reply reply);
 void export_coupons(const ContextPtr& context, const Call& call, Reply reply);
 // admin_ledger_endpoint.cpp
 void list_ledger(const ContextPtr& context, const Call& call, Reply reply);
+void list_missing(const ContextPtr& context, const Call& call, Reply reply);
 // health_endpoints.cpp
 void show_health(const ContextPtr& context, const Call& call, Reply reply);
 void show_readiness(const ContextPtr& context, const Call& call, Reply reply);

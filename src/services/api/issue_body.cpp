@@ -81,8 +81,8 @@ std::optional<UserId> parse_plain_issue_body(std::string_view body) {
     text = *quoted;
   } else {
     text = cursor.take_digits();
-    // Up to 18 digits are below 2^63 for certain; a leading zero is no JSON.
-    if (text.empty() || text.size() > 18 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+    // Up to 19 digits are below 2^64 for certain; a leading zero is no JSON.
+    if (text.empty() || text.size() > 19 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
   }
   cursor.skip_space();
   if (!cursor.take('}')) return std::nullopt;

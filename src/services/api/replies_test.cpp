@@ -62,6 +62,26 @@ TEST(HolderLine, HasWhatTheAuditNeeds) {
                  "\n");
 }
 
+TEST(CouponJson, ListsMissingNumbersAsRanges) {
+  std::string out;
+  append_missing_json(out, {});
+  EXPECT_EQ(out, R"({"missing":[]})");
+  out.clear();
+  append_missing_json(out, {{2, 2}, {4, 6}});
+  EXPECT_EQ(out, R"({"missing":[{"first":2,"last":2},{"first":4,"last":6}]})");
+}
+
+TEST(CouponJson, ShowsTheTimeOfEachCouponWhateverWasShownBefore) {
+  Coupon coupon;
+  coupon.user = *UserId::parse("alice");
+  for (const auto time : {kTime, kTime + Duration(1), kTime, Timestamp{}}) {
+    coupon.decided_at = time;
+    std::string out;
+    append_coupon_json(out, *CampaignId::parse("sale"), coupon, Durability::log);
+    EXPECT_NE(out.find("\"issued_at\":\"" + to_text(time) + "\""), std::string::npos) << out;
+  }
+}
+
 TEST(JsonText, EscapesWhatMustBe) {
   std::string out;
   append_json_string(out, "a\"b\\c\n\x01\x7fü");

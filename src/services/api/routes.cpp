@@ -20,6 +20,7 @@ constexpr std::array kRoutes = {
     Route{Method::get, "/v1/coupons/{code}", Access::any_token, find_coupon_by_code},
     Route{Method::post, "/v1/coupons/{code}/redemption", Access::merchants, redeem_coupon},
     Route{Method::get, "/v1/admin/campaigns/{id}/ledger", Access::admins, list_ledger},
+    Route{Method::get, "/v1/admin/campaigns/{id}/ledger/missing", Access::admins, list_missing},
     Route{Method::get, "/healthz", Access::everybody, show_health},
     Route{Method::get, "/readyz", Access::everybody, show_readiness},
     Route{Method::get, "/metrics", Access::admins, show_metrics},

@@ -15,7 +15,8 @@
 //      with more holders than the limit
 //   2  a user with two coupons in the log, or told another code than the log has
 //   3  an acknowledged coupon that is in neither log nor repository, or that has an event but no row
-//   4  a row or a number without an event, a number or code given out twice, a missing number when quiet
+//   4  a row or a number without an event, a number or code given out twice, a number that is missing when
+//      quiet: unless the ledger is about to give it out again and nobody was told of it
 //   5  "sold out" while it certainly was not
 //   6  an event without its holder or (not acknowledged) its row, a holder without an event, rows put aside
 //   7  a later number decided earlier within an epoch, a number that contradicts a certain order of requests
@@ -141,7 +142,6 @@ class Audit {
     entry.code = coupon.code;
     entry.refilled = event.refilled;
     entry.late = position > report_.cut;
-    if (entry.refilled) refills_.push_back({entry.sequence, entry.decided_at});
     if (!entry.late) ++report_.events;
     index_.add(entry);
     phases_.decided(coupon.decided_at, index_.size());
@@ -186,6 +186,11 @@ class Audit {
       report_.holders = report_.events;
       return {};
     }
+    // Before the holders: a number that is given out between the two is in the log or pending, and not
+    // missing.
+    auto missing = input_.ledger->missing();
+    if (!missing) return missing.error();
+    refillable_ = std::move(*missing);
     const auto key = [](const LedgerHolder& holder) { return user_key(holder.coupon.user); };
     const auto count = read_pages(*input_.ledger, [&](const std::vector<LedgerHolder>& page) -> Result<void> {
       auto known = catch_up(page, [&](const LedgerHolder& holder) {
@@ -318,6 +323,7 @@ class Audit {
     auto* entry = user ? index_.by_user(user_key(*user)) : nullptr;
     if (entry == nullptr) {
       report_.breaks(Promise::nothing_lost, here() + ": there is no such coupon");
+      told_.push_back({ack.sequence, ack.where});
       return;
     }
     // A user who wrongly has two in the log is judged there; either of them counts as held here.
@@ -328,6 +334,7 @@ class Audit {
     if (!ack.code || entry->code != *ack.code || (ack.sequence != 0 && entry->sequence != ack.sequence)) {
       report_.breaks(Promise::one_per_user, fmt::format("{}: this user holds number {}, code {}", here(),
                                                         entry->sequence, entry->code.text()));
+      told_.push_back({ack.sequence, ack.where});
       return;
     }
     if (!entry->in_rows && !entry->late) report_.breaks(Promise::nothing_lost, here() + ": it has no row");
@@ -357,9 +364,19 @@ class Audit {
     std::sort(by_number.begin(), by_number.end(),
               [](const auto* a, const auto* b) { return a->sequence < b->sequence; });
     judge_numbers(by_number);
-    if (missing_after_loss_ > 0) {
-      report_.of(Promise::numbers).remark =
-          fmt::format("{} numbers are missing after a loss and are given out first", missing_after_loss_);
+    if (!report_.refill_pending.empty()) {
+      std::string ranges;
+      for (const auto& range : report_.refill_pending) {
+        if (ranges.size() > 60) {
+          ranges += ", ...";
+          break;
+        }
+        if (!ranges.empty()) ranges += ", ";
+        ranges += text_of(range);
+      }
+      report_.of(Promise::numbers).remark = fmt::format(
+          "refill pending: {} went to nobody, after a loss, and will be given out before any new number",
+          ranges);
     }
     if (options_.fairness) measure_fairness(arrivals_, report_);
 
@@ -379,14 +396,7 @@ class Audit {
     std::uint64_t expected = 1;
     const IndexedCoupon* before = nullptr;
     for (const auto* entry : by_number) {
-      if (report_.quiet && entry->sequence > expected && noticed(expected, *entry)) {
-        missing_after_loss_ += entry->sequence - expected;
-      } else if (report_.quiet && entry->sequence > expected) {
-        report_.breaks(Promise::numbers,
-                       expected + 1 == entry->sequence
-                           ? fmt::format("number {} is missing", expected)
-                           : fmt::format("numbers {} to {} are missing", expected, entry->sequence - 1));
-      }
+      if (report_.quiet && entry->sequence > expected) judge_gap({expected, entry->sequence - 1});
       if (entry->sequence == 0) report_.breaks(Promise::numbers, "number 0 was given out");
       expected = entry->sequence + 1;
       if (entry->refilled) continue;
@@ -400,18 +410,40 @@ class Audit {
     }
   }
 
-  /// Decisions that nobody was told of may be lost when a process dies after a failed write. The ledger gives
-  /// their numbers out again, the lowest first (rule 6 of consistency.md). A gap is known to it, and no
-  /// fault, when a number below was given out again after the coupon above had been decided.
-  bool noticed(std::uint64_t first_missing, const IndexedCoupon& above) const {
-    return std::any_of(refills_.begin(), refills_.end(), [&](const Refill& refill) {
-      return refill.sequence < first_missing && refill.decided_at >= above.decided_at;
+  /// Decisions that nobody was told of may be lost when a process dies after a failed write. The ledger knows
+  /// their numbers and gives them out again before any new one (rule 6 of consistency.md); a ledger that is
+  /// rebuilt from the log knows every gap in it. So a gap is a fault when the ledger does not know it, or
+  /// when somebody was told of one of its numbers. (A row with such a number is one without an event.)
+  void judge_gap(NumberRange gap) {
+    const auto told = std::find_if(told_.begin(), told_.end(), [&](const Told& one) {
+      return one.sequence >= gap.first && one.sequence <= gap.last;
     });
+    if (told != told_.end()) {
+      return report_.breaks(Promise::numbers,
+                            fmt::format("{} is missing, and {}: somebody was told of number {}", text_of(gap),
+                                        told->where, told->sequence));
+    }
+    const bool known = report_.ledger_from_log ||
+                       std::any_of(refillable_.begin(), refillable_.end(), [&](const NumberRange& range) {
+                         return range.first <= gap.first && gap.last <= range.last;
+                       });
+    if (known) {
+      report_.refill_pending.push_back(gap);
+    } else {
+      report_.breaks(Promise::numbers,
+                     fmt::format("{} is missing, and the ledger does not know of it", text_of(gap)));
+    }
   }
 
-  struct Refill {
+  static std::string text_of(NumberRange range) {
+    return range.first == range.last ? fmt::format("number {}", range.first)
+                                     : fmt::format("numbers {} to {}", range.first, range.last);
+  }
+
+  /// What an acknowledgement says that no event bears out.
+  struct Told {
     std::uint64_t sequence;
-    Timestamp decided_at;
+    std::string where;
   };
 
   const AuditInput& input_;
@@ -420,8 +452,8 @@ class Audit {
   CouponIndex index_;
   SoldOutPhases phases_;
   std::vector<Arrival> arrivals_;
-  std::vector<Refill> refills_;
-  std::uint64_t missing_after_loss_ = 0;
+  std::vector<NumberRange> refillable_;  // what the ledger says is missing
+  std::vector<Told> told_;
   LogPosition position_ = 0;
   std::uint64_t limit_ = 0;
   bool defined_ = false;

@@ -45,7 +45,11 @@ class ForwardSource {
 };
 
 /// Holders of the campaign. The order does not matter.
-using HolderSource = ForwardSource<LedgerHolder>;
+class HolderSource : public ForwardSource<LedgerHolder> {
+ public:
+  /// Numbers that the ledger knows to be missing after a loss, and will give out before any new one.
+  virtual Result<std::vector<NumberRange>> missing() = 0;
+};
 using AcknowledgementSource = ForwardSource<Acknowledgement>;
 
 /// The rows of the campaign in the repository: all of them, those above the contiguous watermark, too, which

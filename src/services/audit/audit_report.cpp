@@ -82,6 +82,10 @@ std::string to_json(const AuditReport& report) {
                         {"examples", boost::json::array(verdict.examples.begin(), verdict.examples.end())},
                         {"remark", verdict.remark}});
   }
+  boost::json::array refill_pending;
+  for (const auto& range : report.refill_pending) {
+    refill_pending.push_back({{"first", range.first}, {"last", range.last}});
+  }
   boost::json::object out{{"campaign_id", report.campaign.text()},
                           {"good", report.good()},
                           {"quiet", report.quiet},
@@ -95,6 +99,7 @@ std::string to_json(const AuditReport& report) {
                           {"repository_coupons", report.rows},
                           {"acknowledgements", report.acknowledgements},
                           {"acknowledged_coupons", report.acknowledged_coupons},
+                          {"refill_pending", std::move(refill_pending)},
                           {"promises", std::move(promises)}};
   if (report.fairness.measured) {
     out["fairness"] = {{"coupons", report.fairness.coupons},

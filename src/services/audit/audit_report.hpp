@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "core/issuing/campaign.hpp"
 #include "core/issuing/coupon.hpp"
 
 namespace doorbuster::audit {
@@ -60,6 +61,7 @@ struct AuditReport {
   std::uint64_t acknowledgements = 0;
   std::uint64_t acknowledged_coupons = 0;
   std::array<Verdict, kPromises> verdicts;
+  std::vector<NumberRange> refill_pending;  ///< missing after a loss, ascending; no fault
   FairnessFigures fairness;
 
   Verdict& of(Promise promise) { return verdicts[static_cast<std::size_t>(promise) - 1]; }

@@ -40,6 +40,36 @@ Result<LedgerHolder> parse_holder(std::string_view line) {
   return holder;
 }
 
+Result<std::vector<NumberRange>> parse_missing(std::string_view body) {
+  const auto object = parse_object(body);
+  if (!object) return object.error();
+  const auto* list = object->if_contains("missing");
+  if (list == nullptr) return missing_field("missing");
+  if (!list->is_array()) return make_error(ErrorCode::invalid, "missing is a list of ranges", "missing");
+  std::vector<NumberRange> ranges;
+  for (const auto& entry : list->get_array()) {
+    if (!entry.is_object()) return make_error(ErrorCode::invalid, "missing is a list of ranges", "missing");
+    const auto first = number_field(entry.get_object(), "first");
+    const auto last = number_field(entry.get_object(), "last");
+    if (!first) return first.error();
+    if (!last) return last.error();
+    if (!*first) return missing_field("first");
+    if (!*last) return missing_field("last");
+    ranges.push_back({**first, **last});
+  }
+  return ranges;
+}
+
+Result<std::vector<NumberRange>> LedgerPages::missing() {
+  const auto body = get_(fmt::format("/v1/admin/campaigns/{}/ledger/missing", campaign_.text()));
+  if (!body) return body.error();
+  auto ranges = parse_missing(*body);
+  if (ranges) return ranges;
+  auto error = ranges.error();
+  error.detail = "the ledger's answer: " + error.detail;
+  return error;
+}
+
 Result<std::vector<LedgerHolder>> LedgerPages::next(std::size_t max) {
   const auto body =
       get_(fmt::format("/v1/admin/campaigns/{}/ledger?after={}&limit={}", campaign_.text(), after_, max));

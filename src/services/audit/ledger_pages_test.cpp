@@ -42,6 +42,28 @@ TEST(LedgerPages, PassesAFailureOn) {
   EXPECT_EQ(pages.next(100).error().code, ErrorCode::unavailable);
 }
 
+TEST(LedgerPages, AsksForTheMissingNumbers) {
+  std::string asked;
+  LedgerPages pages(*CampaignId::parse("c"), [&asked](const std::string& target) -> Result<std::string> {
+    asked = target;
+    return std::string(R"({"missing":[{"first":2,"last":2},{"first":4,"last":6}]})");
+  });
+  const auto missing = pages.missing();
+  ASSERT_TRUE(missing);
+  EXPECT_EQ(*missing, (std::vector<NumberRange>{{2, 2}, {4, 6}}));
+  EXPECT_EQ(asked, "/v1/admin/campaigns/c/ledger/missing");
+}
+
+TEST(ParseMissing, NamesWhatIsWrong) {
+  EXPECT_TRUE(parse_missing(R"({"missing":[]})")->empty());
+  EXPECT_EQ(parse_missing("[").error().code, ErrorCode::malformed);
+  EXPECT_EQ(parse_missing("{}").error().field, "missing");
+  EXPECT_EQ(parse_missing(R"({"missing":1})").error().field, "missing");
+  EXPECT_EQ(parse_missing(R"({"missing":[1]})").error().field, "missing");
+  EXPECT_EQ(parse_missing(R"({"missing":[{"first":1}]})").error().field, "last");
+  EXPECT_EQ(parse_missing(R"({"missing":[{"last":1}]})").error().field, "first");
+}
+
 TEST(ParseHolder, NamesAMissingField) {
   EXPECT_EQ(parse_holder(R"({"sequence":1})").error().field, "user_id");
   EXPECT_EQ(parse_holder(R"({"user_id":"a"})").error().field, "sequence");

@@ -1,0 +1,3 @@
+add_executable(store_mariadb store_mariadb.cpp)
+target_include_directories(store_mariadb PRIVATE ${CMAKE_SOURCE_DIR})
+target_link_libraries(store_mariadb PRIVATE mariadb_adapter)
