@@ -1,5 +1,6 @@
 #include "apps/doorbuster/child_process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -9,10 +10,12 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <thread>
+#include <utility>
 
 namespace doorbuster {
 namespace {
+
+constexpr std::size_t kLongestLine = 16 * 1024;
 
 /// Started as /proc/self/exe, the child would be named `exe` in `top` and `pgrep`.
 Result<std::string> own_path() {
@@ -22,7 +25,31 @@ Result<std::string> own_path() {
   return make_error(ErrorCode::unavailable, fmt::format("cannot read /proc/self/exe: {}", error.message()));
 }
 
+Error cannot_start() {
+  return make_error(ErrorCode::unavailable, fmt::format("cannot start a process: {}", std::strerror(errno)));
+}
+
+/// In the child, between fork and exec: async-signal-safe calls only.
+void prepare_child(pid_t parent, int output) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(0);  // the parent ended before the line above
+  ::setpgid(0, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  // A line that nobody reads any more must not end it before its work is done.
+  std::signal(SIGPIPE, SIG_IGN);
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
+}
+
 }  // namespace
+
+ChildProcess::~ChildProcess() {
+  close_output();
+}
 
 Result<void> ChildProcess::start(const std::vector<std::string>& arguments) {
   const auto path = own_path();
@@ -33,20 +60,23 @@ Result<void> ChildProcess::start(const std::vector<std::string>& arguments) {
   auto copies = arguments;
   for (auto& copy : copies) argv.push_back(copy.data());
   argv.push_back(nullptr);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return cannot_start();
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0)
-    return make_error(ErrorCode::unavailable,
-                      fmt::format("cannot start a process: {}", std::strerror(errno)));
   if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent) ::_exit(0);  // the parent ended before the line above
-    sigset_t none;
-    sigemptyset(&none);
-    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+    prepare_child(parent, ends[1]);
     ::execv(path->c_str(), argv.data());
     ::_exit(127);
   }
+  ::close(ends[1]);
+  if (child < 0) {
+    ::close(ends[0]);
+    return cannot_start();
+  }
+  close_output();
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  output_ = ends[0];
   pid_ = child;
   return {};
 }
@@ -59,17 +89,33 @@ std::optional<int> ChildProcess::poll() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void ChildProcess::stop(std::chrono::milliseconds patience) {
-  if (pid_ <= 0) return;
-  ::kill(pid_, SIGTERM);
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (poll()) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+void ChildProcess::signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
+void ChildProcess::read_lines(std::vector<std::string>& lines) {
+  char bytes[8192];
+  while (output_ >= 0) {
+    const auto got = ::read(output_, bytes, sizeof bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0) {
+      if (!partial_.empty()) lines.push_back(std::exchange(partial_, {}));
+      return close_output();
+    }
+    for (const char c : std::string_view(bytes, static_cast<std::size_t>(got))) {
+      if (c != '\n' && partial_.size() < kLongestLine) {
+        partial_ += c;
+        continue;
+      }
+      lines.push_back(std::exchange(partial_, {}));
+      if (c != '\n') partial_ += c;
+    }
   }
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
-  pid_ = 0;
+}
+
+void ChildProcess::close_output() {
+  if (output_ >= 0) ::close(std::exchange(output_, -1));
 }
 
 }  // namespace doorbuster

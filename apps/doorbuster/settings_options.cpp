@@ -14,7 +14,14 @@ void SettingsOptions::add_to(CLI::App& command, std::string role) {
     if (property.flag.empty()) continue;
     const std::string key(property.key);
     auto help = fmt::format("{} [{}; {}]", property.help, property.standard, config::environment_name(key));
-    options_[key] = command.add_option(std::string(property.flag), values_[key], std::move(help));
+    const std::string flag(property.flag);
+    if (property.type == config::Type::boolean) {
+      // `--gateway`, `--no-gateway`, `--gateway=false`
+      const auto name = flag.substr(flag.rfind("--with-", 0) == 0 ? 7 : 2);
+      options_[key] = command.add_flag(flag + ",!--no-" + name, values_[key], std::move(help));
+      continue;
+    }
+    options_[key] = command.add_option(flag, values_[key], std::move(help));
   }
 }
 

@@ -44,10 +44,23 @@ constexpr std::array kApi = {
 };
 
 constexpr std::array kUp = {
-    Property{"up.bind", "--bind", Type::text, "127.0.0.1", 0, 0, "IP address to listen on"},
-    Property{"up.port", "--port", Type::integer, "8080", 0, 65535, "TCP port"},
+    Property{"up.bind", "--bind", Type::text, "127.0.0.1", 0, 0,
+             "IP address to listen on for the crowd; others than loopback need tokens"},
+    Property{"up.port", "--port", Type::integer, "8080", 1, 65535, "TCP port for the crowd"},
     Property{"up.data", "--data", Type::text, "./doorbuster-data", 0, 0, "folder of log.db and repo.db"},
-    Property{"up.stack", "--stack", Type::text, "embedded", 0, 0, "embedded; 'full' is not offered yet"},
+    Property{"up.stack", "--stack", Type::text, "embedded", 0, 0,
+             "embedded: one api with everything in it; full: over Redis, Kafka and MariaDB"},
+    Property{"up.instances", "--instances", Type::integer, "1", 1, 64,
+             "api processes; several only with --stack full"},
+    Property{"up.gateway", "--gateway", Type::boolean, "false", 0, 0, "a gateway in front"},
+    Property{"up.registry", "--with-registry", Type::boolean, "false", 0, 0,
+             "a registry of its own; without, the gateway is told the addresses"},
+    Property{"up.registry_port", "--registry-port", Type::integer, "8761", 0, 65535,
+             "TCP port of the registry; 0: any free one"},
+    Property{"up.api_port", "--api-port", Type::integer, "8081", 0, 65535,
+             "TCP port of the first api, the others follow; 0: any free ones"},
+    Property{"up.worker_port", "--worker-port", Type::integer, "9091", 0, 65535,
+             "TCP port of the worker; 0: any free one"},
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 

@@ -206,6 +206,14 @@ Result<void> probe_port(const std::string& bind, std::uint16_t port) {
   return bind_acceptor(acceptor, bind, port, false);
 }
 
+Result<std::uint16_t> any_free_port(const std::string& bind) {
+  asio::io_context context(1);
+  Acceptor acceptor(context.get_executor());
+  if (const auto bound = bind_acceptor(acceptor, bind, 0, false); !bound) return bound.error();
+  boost::system::error_code error;
+  return acceptor.local_endpoint(error).port();
+}
+
 HttpServer::HttpServer(rt::Shard& shard, HttpServerOptions options, Handler handler)
     : impl_(std::make_shared<Impl>(shard, options, std::move(handler))) {}
 

@@ -105,4 +105,7 @@ class HttpServer {
 /// of an error. \returns unavailable, invalid
 Result<void> probe_port(const std::string& bind, std::uint16_t port);
 
+/// One that nobody has at this moment. \returns unavailable, invalid
+Result<std::uint16_t> any_free_port(const std::string& bind);
+
 }  // namespace doorbuster::net

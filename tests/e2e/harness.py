@@ -122,6 +122,8 @@ class Server:
 
     def launch(self):
         command = [binary(), self.role, "--port", str(self.port), "--bind", "127.0.0.1", "--data", self.data]
+        if self.role == "up":
+            command += ["--registry-port", "0", "--api-port", "0", "--worker-port", "0"]
         def prepare():
             # A test that is killed takes its servers along: PR_SET_PDEATHSIG is 1.
             LIBC.prctl(1, signal.SIGKILL)
