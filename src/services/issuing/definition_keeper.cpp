@@ -99,7 +99,7 @@ DefinitionKeeper::~DefinitionKeeper() = default;
 void DefinitionKeeper::start(Ledger::Done<void> refreshed) {
   impl_->start(std::move(refreshed));
 }
-void DefinitionKeeper::refresh_soon() {
+void DefinitionKeeper::refresh() {
   impl_->refresh(nullptr);
 }
 

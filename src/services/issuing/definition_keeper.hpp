@@ -41,7 +41,7 @@ class DefinitionKeeper {
   /// Refreshes now, tells how that went, and goes on by itself.
   void start(Ledger::Done<void> refreshed);
   /// Refreshes before its time: somebody has found that what he knows is old. At most one at a time.
-  void refresh_soon();
+  void refresh();
 
  private:
   class Impl;

@@ -54,8 +54,8 @@ TEST_F(DefinitionKeeperTest, TellsEveryDefinitionAtEachRefresh) {
 
 TEST_F(DefinitionKeeperTest, RefreshesBeforeItsTimeWhenAsked) {
   start();
-  keeper_.refresh_soon();
-  keeper_.refresh_soon();
+  keeper_.refresh();
+  keeper_.refresh();
   executor_.run_until_idle();
   EXPECT_THAT(known_, ElementsAre(1, 1)) << "one at a time";
 }
