@@ -33,7 +33,7 @@ FullStack::~FullStack() {
 Result<void> FullStack::open_parts(const config::Settings& settings) {
   auto database = database_options(settings);
   if (!database) return database.error();
-  auto redis = redis_options(settings);
+  auto redis = doorbuster::redis_options(settings);
   if (!redis) return redis.error();
   redis_ = std::move(*redis);
   auto kafka = kafka::kafka_options(settings);

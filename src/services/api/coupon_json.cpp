@@ -45,7 +45,7 @@ void append_open_coupon(std::string& out, const CampaignId& campaign, const Coup
   at = put(at, R"(,"issued_at":")");
   at = put(at, text_of_moment(coupon.decided_at));
   at = put(at, R"(","durable":")");
-  at = put(at, to_text(durability));
+  at = put(at, durable);
   *at++ = '"';
   out.append(text, static_cast<std::size_t>(at - text));
 }
