@@ -136,8 +136,9 @@ class Shards {
   /// After drain(), or when start() failed.
   void stop() {
     if (stack_ != nullptr) stack_->stop();  // its last completions are posted to shards that still run
-    for (auto& shard : shards_) shard->tear_down();
+    for (auto& shard : shards_) shard->close();
     for (auto& shard : shards_) shard->shard().stop();
+    for (auto& shard : shards_) shard->destroy();
   }
 
  private:

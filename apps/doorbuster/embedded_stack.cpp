@@ -70,9 +70,10 @@ Result<void> EmbeddedStack::open_parts(const config::Settings& settings) {
   sqlite::EventLogOptions log_options;
   log_options.most_queued_events = static_cast<std::size_t>(settings.integer("api.log_queue"));
   log_options.gather = settings.duration("api.log_gather");
-  log_options.on_commit = [this](Duration took, std::size_t) {
+  log_options.on_commit = [this](Duration took, std::size_t events) {
     const std::lock_guard lock(commit_mutex_);
     commit_time_.record(took);
+    commit_events_.record(events);
   };
   auto log = sqlite::SqliteEventLog::open(folder_.log_path(), std::move(log_options));
   if (!log) return log.error();
@@ -124,6 +125,7 @@ void EmbeddedStack::write_metrics(obs::MetricsWriter& out) {
   {
     const std::lock_guard lock(commit_mutex_);
     out.histogram("doorbuster_log_commit_seconds", "Time of a commit, fsync included", commit_time_);
+    out.histogram("doorbuster_log_commit_events", "Events that were committed together", commit_events_);
   }
   const auto worker = worker_->stats();
   out.gauge("doorbuster_worker_lag_events", "Events in the log that the worker has not stored",
@@ -148,7 +150,8 @@ void EmbeddedStack::watch() {
 void EmbeddedStack::stop() {
   if (log_) log_->stop();
   if (worker_) worker_->stop();
-  lookups_ = nullptr;
+  // Not destroyed: requests that are still in the air refer to it.
+  if (lookups_) lookups_->stop();
 }
 
 }  // namespace doorbuster

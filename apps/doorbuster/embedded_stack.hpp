@@ -60,7 +60,9 @@ class EmbeddedStack final : public ApiStack {
   std::unique_ptr<worker::WorkerThread> worker_;
   std::unique_ptr<rt::Offload> lookups_;
   std::mutex commit_mutex_;
-  obs::Histogram commit_time_;  // guarded by commit_mutex_; recorded by the log's thread
+  // Guarded by commit_mutex_; recorded by the log's thread.
+  obs::Histogram commit_time_;
+  obs::SizeHistogram commit_events_;
   bool worker_end_told_ = false;
 };
 

@@ -15,8 +15,8 @@ IoShard::IoShard(const std::string& name) : shard_(name), name_(name) {
 }
 
 IoShard::~IoShard() {
-  tear_down();
   shard_.stop();
+  destroy();
 }
 
 Result<void> IoShard::build(ApiStack& stack, Clock& clock, obs::Registry& metrics, const Options& options) {
@@ -76,16 +76,20 @@ void IoShard::drain(Duration patience, Work done) {
       [this, patience, done = std::move(done)]() mutable { server_->drain(patience, std::move(done)); });
 }
 
-void IoShard::tear_down() {
-  if (!*alive_) return;  // done before: the loop may have stopped since, and would never run this
+void IoShard::close() {
   shard_.run([this] {
     *alive_ = false;
-    server_ = nullptr;
-    endpoints_ = nullptr;
-    campaigns_ = nullptr;
-    issue_ = nullptr;
-    stack_ = nullptr;
+    if (server_) server_->stop();
   });
+}
+
+void IoShard::destroy() {
+  *alive_ = false;
+  server_ = nullptr;
+  endpoints_ = nullptr;
+  campaigns_ = nullptr;
+  issue_ = nullptr;
+  stack_ = nullptr;
 }
 
 void IoShard::write_metrics(obs::MetricsWriter& out) const {

@@ -37,8 +37,11 @@ class IoShard {
 
   /// Starts draining; `done` runs on the shard.
   void drain(Duration patience, Work done);
-  /// Destroys what build() made, on the shard; then the shard may be stopped.
-  void tear_down();
+  /// Cuts the connections and ends the ticks. What build() made stays: a request or a scrape of the metrics
+  /// that is on its way from shard to shard may still come by.
+  void close();
+  /// Destroys what build() made. The loops of all shards have been stopped before: nobody comes by any more.
+  void destroy();
 
   rt::Shard& shard() { return shard_; }
   api::CampaignService& campaigns() { return *campaigns_; }

@@ -13,6 +13,7 @@
 #include "apps/doorbuster/recover_command.hpp"
 #include "apps/doorbuster/registry_command.hpp"
 #include "apps/doorbuster/up_command.hpp"
+#include "apps/doorbuster/worker_command.hpp"
 
 namespace {
 
@@ -24,6 +25,7 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   doorbuster::add_up_command(app, exit_code);
   doorbuster::add_api_command(app, exit_code);
+  doorbuster::add_worker_command(app, exit_code);
   doorbuster::add_registry_command(app, exit_code);
   doorbuster::add_campaign_command(app, exit_code);
 #ifdef DOORBUSTER_HAS_BENCH

@@ -92,6 +92,15 @@ class Pairs(unittest.TestCase):
         self.assertEqual(line([1], [1]).verdict, "-")
         self.assertEqual(Derived("growth", 1.31, Budget("ratio", 1.3)).verdict, "OVER")
 
+    def test_the_table_for_documents_says_what_is_missed_and_how_it_was_taken(self):
+        facts = dict(command="benchmarks/compare", runs="5 pairs", commit="abc", date="today", machine="2 cores",
+                     kernel="6", durability="log")
+        text = figures.markdown(facts, [line([15, 16], [10, 10], Budget("ratio", 1.4))],
+                                [Derived("worker", 9.0, Budget("us", 20))])
+        self.assertIn("| name | 100 | 15.50 | 10.00 | 1.55 (1.50–1.60) | 1.4×, **missed** | peer |", text)
+        self.assertIn("- worker: 9.00 (budget 20 µs)", text)
+        self.assertIn("Taken with `benchmarks/compare` (5 pairs) at commit abc", text)
+
     def test_the_table_marks_a_rate_that_is_the_generators(self):
         full = Line("name", 1, "peer", [(Side(1, 12345, 0.95), Side(1, 1, 0.95))])
         self.assertIn("12,345*", figures.table([full]))

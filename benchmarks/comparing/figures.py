@@ -143,6 +143,31 @@ def table(lines):
     return "\n".join(out)
 
 
+def markdown(facts, lines, derived):
+    """The same for a document: the table, a sentence with the rates, how it was taken."""
+
+    def budget_of(figure):
+        if figure.budget is None:
+            return ""
+        text = f"{figure.budget.most:g} µs" if figure.budget.kind == "us" else f"{figure.budget.most:g}×"
+        return text if figure.verdict == "ok" else f"{text}, **missed**"
+
+    out = ["| what | connections | ours | peer | ratio | budget | peer measured beside it |",
+           "|---|---|---|---|---|---|---|"]
+    for line in lines:
+        ratio = f"{line.ratio:.2f} ({min(line.ratios):.2f}–{max(line.ratios):.2f})"
+        out.append(f"| {line.name} | {line.connections:,} | {line.cpu_us:.2f} | {line.peer_cpu_us:.2f} | {ratio} "
+                   f"| {budget_of(line)} | {line.peer} |")
+    if lines:
+        out += ["", "Requests a second, ours and the peer: " + "; ".join(
+            f"{line.name} at {line.connections:,}: {line.rate:,.0f} and {line.peer_rate:,.0f}" for line in lines) + "."]
+    if derived:
+        out += ["", *(f"- {figure.name}: {figure.value:.2f} (budget {budget_of(figure)})" for figure in derived)]
+    out += ["", f"Taken with `{facts['command']}` ({facts['runs']}) at commit {facts['commit']} on {facts['date']}, "
+                f"{facts['machine']}, kernel {facts['kernel']}; {facts['durability']}."]
+    return "\n".join(out)
+
+
 def derived_table(figures):
     return "\n".join(
         f"{figure.name:<44} {figure.value:8.2f}  budget {figure.budget.text():<7} {figure.verdict:<5} {figure.remark}"

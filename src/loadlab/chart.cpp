@@ -104,6 +104,14 @@ void draw_hover(const Chart& chart, const Scale& scale, Out out) {
 }  // namespace
 
 std::string to_svg(const Chart& chart) {
+  if (chart.positions.size() == 1) {  // one value holds for the whole width, and a point would not be seen
+    Chart wide = chart;
+    wide.positions.push_back(chart.positions.front() + 1);
+    wide.names.push_back(chart.names.front());
+    for (auto& series : wide.series) series.values.push_back(series.values.front());
+    for (auto& tick : wide.ticks) tick.at += 0.5;
+    return to_svg(wide);
+  }
   double largest = 0;
   for (std::size_t i = 0; i < chart.positions.size(); ++i) {
     double sum = 0;

@@ -148,6 +148,13 @@ Report make_report(const Options& options, RunResult&& result) {
   report.p99_ms = to_ms(tally.latency.percentile(99));
   report.p999_ms = to_ms(tally.latency.percentile(99.9));
   report.max_ms = to_ms(tally.slowest);
+  for (std::size_t i = 0; i < kOutcomes; ++i) {
+    if (!tally.latency_of[i]) continue;
+    const auto& latency = *tally.latency_of[i];
+    report.latency_by_outcome.push_back({static_cast<Outcome>(i), to_ms(latency.percentile(50)),
+                                         to_ms(latency.percentile(90)), to_ms(latency.percentile(99)),
+                                         to_ms(latency.percentile(99.9)), to_ms(latency.max())});
+  }
   report.executed = tally.executed();
   report.errors = tally.error_count();
   report.outcomes = tally.outcomes;
@@ -170,6 +177,7 @@ Report make_report(const Options& options, RunResult&& result) {
     report.thresholds.push_back({threshold.text, value, known && threshold.met(value)});
   }
   report.seconds = std::move(tally.seconds);
+  report.tenths = std::move(tally.tenths);
   if (tally.latency.count() != 0) {
     for (double nines = 0; nines <= 4.0001; nines += 0.1) {
       const double percent = 100.0 * (1.0 - std::pow(10.0, -nines));

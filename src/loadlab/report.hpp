@@ -32,6 +32,16 @@ struct ThresholdResult {
   bool met = false;
 };
 
+/// Milliseconds, of the successes with one outcome.
+struct OutcomeLatency {
+  Outcome outcome = Outcome::issued;
+  double p50_ms = 0;
+  double p90_ms = 0;
+  double p99_ms = 0;
+  double p999_ms = 0;
+  double max_ms = 0;
+};
+
 struct Report {
   // What was asked for.
   std::string targets;
@@ -52,6 +62,7 @@ struct Report {
   double p99_ms = 0;
   double p999_ms = 0;
   double max_ms = 0;
+  std::vector<OutcomeLatency> latency_by_outcome;  ///< of those that there were, in the order of Outcome
   std::uint64_t executed = 0;
   std::uint64_t errors = 0;
   std::array<std::uint64_t, kOutcomes> outcomes{};
@@ -72,6 +83,7 @@ struct Report {
 
   // For the charts.
   std::vector<Second> seconds;
+  std::vector<Second> tenths;                            ///< of the first kFineTime
   std::vector<std::pair<double, double>> latency_curve;  ///< per cent, milliseconds
 
   /// 0 good, 2 threshold missed, 3 invariant broken, 4 invalid, 130 interrupted. A broken invariant is never

@@ -86,39 +86,45 @@ std::string ms(double value) {
 
 /// Slices of equal length of the measured time, each at its true width.
 struct Slices {
+  const std::vector<Second>* counts = nullptr;
   std::vector<double> middles;
   std::vector<std::string> names;
-  std::vector<std::size_t> begins;  ///< of each slice in the seconds
+  std::vector<std::size_t> begins;  ///< of each slice in `counts`
   std::vector<std::size_t> ends;
   std::vector<double> widths;  ///< seconds
 };
 
 Slices slices_of(const Report& report) {
   Slices slices;
-  const auto count = static_cast<std::size_t>(std::ceil(report.duration_s - 1e-9));
+  const double fine_s = static_cast<double>(kFineTime.count()) / 1e6;
+  const bool fine = report.duration_s <= fine_s && !report.tenths.empty();
+  slices.counts = fine ? &report.tenths : &report.seconds;
+  const double unit = fine ? static_cast<double>(kTenth.count()) / 1e6 : 1.0;
+  const auto count = static_cast<std::size_t>(std::ceil(report.duration_s / unit - 1e-9));
   const auto each = std::max<std::size_t>(1, (count + kMostPoints - 1) / kMostPoints);
   for (std::size_t begin = 0; begin < count; begin += each) {
     const auto end = std::min(begin + each, count);
-    const double until = std::min(static_cast<double>(end), report.duration_s);
-    const double width = until - static_cast<double>(begin);
+    const double from = static_cast<double>(begin) * unit;
+    const double until = std::min(static_cast<double>(end) * unit, report.duration_s);
+    const double width = until - from;
     // A sliver at the end would show the noise of a few milliseconds as a rate.
-    if (width < 0.2 && begin != 0) break;
+    if (width < 0.2 * unit && begin != 0) break;
     slices.begins.push_back(begin);
     slices.ends.push_back(end);
     slices.widths.push_back(width);
-    slices.middles.push_back((static_cast<double>(begin) + until) / 2);
-    slices.names.push_back(fmt::format("{} s to {:.4g} s", begin, until));
+    slices.middles.push_back((from + until) / 2);
+    slices.names.push_back(fmt::format("{:.4g} s to {:.4g} s", from, until));
   }
   return slices;
 }
 
 template <class Count>
-std::vector<double> rates(const Report& report, const Slices& slices, Count count) {
+std::vector<double> rates(const Slices& slices, Count count) {
   std::vector<double> values;
   for (std::size_t i = 0; i < slices.middles.size(); ++i) {
     std::uint64_t sum = 0;
-    for (auto second = slices.begins[i]; second < std::min(slices.ends[i], report.seconds.size()); ++second) {
-      sum += count(report.seconds[second]);
+    for (auto at = slices.begins[i]; at < std::min(slices.ends[i], slices.counts->size()); ++at) {
+      sum += count((*slices.counts)[at]);
     }
     values.push_back(static_cast<double>(sum) / slices.widths[i]);
   }
@@ -163,10 +169,10 @@ void write_charts(const Report& report, std::string& out) {
     tps.title = "Successful tests a second over time";
     tps.filled = true;
     tps.series.push_back(
-        {"TPS", "--accent", rates(report, slices, [](const Second& second) { return second.successes; })});
+        {"TPS", "--accent", rates(slices, [](const Second& second) { return second.successes; })});
     if (report.errors != 0)
       tps.series.push_back(
-          {"errors", "--bad", rates(report, slices, [](const Second& second) { return second.errors; })});
+          {"errors", "--bad", rates(slices, [](const Second& second) { return second.errors; })});
     card(out, "TPS over time", "Successful tests and errors a second, by the time of the reply.",
          to_svg(tps) + legend(tps));
     auto outcomes = over_time(slices);
@@ -175,9 +181,8 @@ void write_charts(const Report& report, std::string& out) {
     for (std::size_t i = 0; i < kOutcomes; ++i) {
       if (report.outcomes[i] == 0) continue;
       const std::string name(to_text(static_cast<Outcome>(i)));
-      outcomes.series.push_back({name, "--" + name, rates(report, slices, [i](const Second& second) {
-                                   return second.outcomes[i];
-                                 })});
+      outcomes.series.push_back(
+          {name, "--" + name, rates(slices, [i](const Second& second) { return second.outcomes[i]; })});
     }
     if (!outcomes.series.empty()) {
       card(out, "Outcomes over time", "What was answered, a second.", to_svg(outcomes) + legend(outcomes));
@@ -236,6 +241,12 @@ std::string latency_table(const Report& report) {
   row(out, "p99", ms(report.p99_ms));
   row(out, "p99.9", ms(report.p999_ms));
   row(out, "max", ms(report.max_ms));
+  if (report.latency_by_outcome.size() > 1) {
+    for (const auto& latency : report.latency_by_outcome) {
+      row(out, fmt::format("{}: p50, p99, max", to_text(latency.outcome)),
+          fmt::format("{}, {}, {}", ms(latency.p50_ms), ms(latency.p99_ms), ms(latency.max_ms)));
+    }
+  }
   return out + "</table>";
 }
 

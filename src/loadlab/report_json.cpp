@@ -41,6 +41,15 @@ std::string to_json(const Report& report) {
     outcomes[to_text(static_cast<Outcome>(i))] = report.outcomes[i];
   }
   out["outcomes"] = std::move(outcomes);
+  json::object by_outcome;
+  for (const auto& latency : report.latency_by_outcome) {
+    by_outcome[to_text(latency.outcome)] = json::object{{"p50_ms", rounded(latency.p50_ms)},
+                                                        {"p90_ms", rounded(latency.p90_ms)},
+                                                        {"p99_ms", rounded(latency.p99_ms)},
+                                                        {"p999_ms", rounded(latency.p999_ms)},
+                                                        {"max_ms", rounded(latency.max_ms)}};
+  }
+  out["latency_by_outcome"] = std::move(by_outcome);
   json::object kinds;
   for (std::size_t i = 0; i < kErrorKinds; ++i) {
     if (report.errors_by_kind[i] != 0) kinds[to_text(static_cast<ErrorKind>(i))] = report.errors_by_kind[i];

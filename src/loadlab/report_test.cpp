@@ -49,6 +49,47 @@ class Recorded {
   RunResult result;
 };
 
+TEST(Report, TellsTheLatencyOfEachOutcomeApart) {
+  Recorded run(seconds(2));
+  for (int i = 1; i <= 100; ++i) run.reply(milliseconds(0), milliseconds(i), Outcome::issued);
+  for (int i = 1; i <= 100; ++i) run.reply(milliseconds(0), Duration(i), Outcome::sold_out);
+  run.reply(milliseconds(0), seconds(1), Outcome::unavailable, ErrorKind::http_503);
+  Recorded other(seconds(2));
+  other.reply(milliseconds(0), milliseconds(200), Outcome::issued);
+  run.result.tally.merge(std::move(other.result.tally));
+  const auto report = make_report(options_for(seconds(2)), std::move(run.result));
+  ASSERT_EQ(report.latency_by_outcome.size(), 2U) << "an error has no latency of its own";
+  const auto& issued = report.latency_by_outcome[0];
+  EXPECT_EQ(issued.outcome, Outcome::issued);
+  EXPECT_NEAR(issued.p50_ms, 51, 0.1);
+  EXPECT_EQ(issued.max_ms, 200);
+  EXPECT_NEAR(report.latency_by_outcome[1].p99_ms, 0.099, 1e-6);
+  const auto text = to_text(report);
+  EXPECT_THAT(text, HasSubstr("Latency by outcome"));
+  EXPECT_THAT(text,
+              HasSubstr("  sold_out                0.050 ms       0.090 ms       0.099 ms       0.100 ms"));
+  const auto parsed = json::parse(to_json(report)).as_object();
+  EXPECT_EQ(parsed.at("latency_by_outcome").at("sold_out").at("p90_ms").to_number<double>(), 0.09);
+  EXPECT_THAT(to_html(report), HasSubstr("sold_out: p50, p99, max"));
+}
+
+TEST(Report, ShowsTenthsOfASecondOfAShortRun) {
+  Recorded run(milliseconds(350));
+  for (int i = 0; i < 30; ++i) run.reply(milliseconds(10 * i), milliseconds(1), Outcome::issued);
+  const auto html = to_html(make_report(options_for(milliseconds(350)), std::move(run.result)));
+  EXPECT_THAT(html, HasSubstr("0.1 s to 0.2 s&#10;TPS: 100 /s"));
+  EXPECT_THAT(html, HasSubstr("0.3 s to 0.35 s"));
+}
+
+TEST(Report, DrawsTheOneValueOfTheShortestRunOverTheWholeWidth) {
+  Recorded run(milliseconds(50));
+  run.reply(milliseconds(0), milliseconds(1), Outcome::issued);
+  const auto html = to_html(make_report(options_for(milliseconds(50)), std::move(run.result)));
+  EXPECT_THAT(html, HasSubstr("TPS over time"));
+  EXPECT_THAT(html, HasSubstr("class=\"line\" points=\"58.0,"));
+  EXPECT_THAT(html, HasSubstr(" 932.0,"));
+}
+
 TEST(Report, HasNGrindersFiveByDefinition) {
   Recorded run(seconds(4));
   // Second 0: two successes; second 1: five; second 2: an error; after the end: one success.

@@ -87,6 +87,14 @@ std::string to_text(const Report& report) {
     out.row(to_text(static_cast<Outcome>(i)), grouped(report.outcomes[i]),
             share(report.outcomes[i], report.executed));
   }
+  if (report.latency_by_outcome.size() > 1) {
+    out.head(
+        fmt::format("{:<20}{:>14} {:>14} {:>14} {:>14}", "Latency by outcome", "p50", "p90", "p99", "max"));
+    for (const auto& latency : report.latency_by_outcome) {
+      out.line(fmt::format("{:<18}{:>14} {:>14} {:>14} {:>14}", to_text(latency.outcome), ms(latency.p50_ms),
+                           ms(latency.p90_ms), ms(latency.p99_ms), ms(latency.max_ms)));
+    }
+  }
   if (report.errors != 0) {
     out.head("Errors by kind");
     for (std::size_t i = 0; i < kErrorKinds; ++i) {

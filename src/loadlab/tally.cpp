@@ -6,12 +6,32 @@
 
 namespace doorbuster::loadlab {
 
-Second& Tally::second_of(const Window& window, Moment at) {
-  const auto passed = std::max(at - window.from, Duration::zero());
-  const auto index = static_cast<std::size_t>(passed / std::chrono::seconds(1));
-  if (index >= seconds.size()) seconds.resize(index + 1);
-  return seconds[index];
+namespace {
+
+Second& slice_of(std::vector<Second>& slices, Duration passed, Duration width) {
+  const auto index = static_cast<std::size_t>(passed / width);
+  if (index >= slices.size()) slices.resize(index + 1);
+  return slices[index];
 }
+
+/// Calls `count` with the second and, as long as there are some, the tenth of a second that `at` lies in.
+template <class Count>
+void for_slices_at(Tally& tally, const Window& window, Moment at, Count count) {
+  const auto passed = std::max(at - window.from, Duration::zero());
+  count(slice_of(tally.seconds, passed, std::chrono::seconds(1)));
+  if (passed < kFineTime) count(slice_of(tally.tenths, passed, kTenth));
+}
+
+void add(std::vector<Second>& to, const std::vector<Second>& from) {
+  if (to.size() < from.size()) to.resize(from.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    for (std::size_t o = 0; o < kOutcomes; ++o) to[i].outcomes[o] += from[i].outcomes[o];
+    to[i].successes += from[i].successes;
+    to[i].errors += from[i].errors;
+  }
+}
+
+}  // namespace
 
 void Tally::reply(const Window& window, Moment meant, Moment received, const ReplyFacts& facts) {
   ++replies;
@@ -21,20 +41,23 @@ void Tally::reply(const Window& window, Moment meant, Moment received, const Rep
     return;
   }
   const auto outcome = static_cast<std::size_t>(facts.outcome);
-  auto& second = second_of(window, received);
   ++outcomes[outcome];
-  ++second.outcomes[outcome];
+  for_slices_at(*this, window, received, [&](Second& slice) {
+    ++slice.outcomes[outcome];
+    ++(facts.error ? slice.errors : slice.successes);
+  });
   if (facts.error) {
     ++errors[static_cast<std::size_t>(*facts.error)];
-    ++second.errors;
     return;
   }
   const auto took = received - meant;
   latency.record(took);
+  auto& of_outcome = latency_of[outcome];
+  if (!of_outcome) of_outcome.emplace();
+  of_outcome->record(took);
   success_time += took;
   slowest = std::max(slowest, took);
   ++successes;
-  ++second.successes;
   if (received < window.until) ++successes_in_window;
 }
 
@@ -44,7 +67,7 @@ void Tally::failure(const Window& window, Moment meant, Moment at, ErrorKind kin
     return;
   }
   ++errors[static_cast<std::size_t>(kind)];
-  ++second_of(window, at).errors;
+  for_slices_at(*this, window, at, [](Second& slice) { ++slice.errors; });
   if (kind == ErrorKind::timeout) {
     latency.record(at - meant);
     slowest = std::max(slowest, at - meant);
@@ -63,12 +86,13 @@ void Tally::merge(Tally&& other) {
   slowest = std::max(slowest, other.slowest);
   for (std::size_t i = 0; i < kOutcomes; ++i) outcomes[i] += other.outcomes[i];
   for (std::size_t i = 0; i < kErrorKinds; ++i) errors[i] += other.errors[i];
-  if (seconds.size() < other.seconds.size()) seconds.resize(other.seconds.size());
-  for (std::size_t i = 0; i < other.seconds.size(); ++i) {
-    for (std::size_t o = 0; o < kOutcomes; ++o) seconds[i].outcomes[o] += other.seconds[i].outcomes[o];
-    seconds[i].successes += other.seconds[i].successes;
-    seconds[i].errors += other.seconds[i].errors;
+  for (std::size_t i = 0; i < kOutcomes; ++i) {
+    if (!other.latency_of[i]) continue;
+    if (!latency_of[i]) latency_of[i].emplace();
+    latency_of[i]->merge(*other.latency_of[i]);
   }
+  add(seconds, other.seconds);
+  add(tenths, other.tenths);
   if (sightings.empty()) {
     sightings = std::move(other.sightings);
   } else {

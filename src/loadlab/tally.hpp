@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -39,7 +40,7 @@ struct Sighting {
   bool measured = false;  ///< not of the warm-up
 };
 
-/// One second of the measured time, by the time of the reply.
+/// One second, or tenth of one, of the measured time, by the time of the reply.
 struct Second {
   std::array<std::uint64_t, kOutcomes> outcomes{};
   std::uint64_t successes = 0;
@@ -61,7 +62,10 @@ struct Tally {
   Duration slowest{0};
   std::array<std::uint64_t, kOutcomes> outcomes{};
   std::array<std::uint64_t, kErrorKinds> errors{};
+  /// Of successes alone, by what the campaign answered; made when the first comes.
+  std::array<std::optional<obs::Histogram>, kOutcomes> latency_of;
   std::vector<Second> seconds;
+  std::vector<Second> tenths;  ///< of the first kFineTime, for the charts of short runs
   std::vector<Sighting> sightings;
 
   std::uint64_t warm_up_requests = 0;
@@ -82,10 +86,11 @@ struct Tally {
   std::uint64_t error_count() const;
   std::uint64_t executed() const { return successes + error_count(); }
   void merge(Tally&& other);
-
- private:
-  Second& second_of(const Window& window, Moment at);
 };
+
+/// A drop is often over within a second: so long, charts show tenths.
+inline constexpr Duration kFineTime = std::chrono::seconds(5);
+inline constexpr Duration kTenth = std::chrono::milliseconds(100);
 
 /// A send is late when it comes this much after its intended time. The latency counts from the intended time
 /// all the same.

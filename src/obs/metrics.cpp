@@ -116,6 +116,19 @@ void MetricsWriter::histogram(std::string_view name, std::string_view help, cons
   append_sample(out, name, "_count", view(labels), {}, histogram.count());
 }
 
+void MetricsWriter::histogram(std::string_view name, std::string_view help, const SizeHistogram& histogram,
+                              LabelList labels) {
+  std::string& out = family(name, help, "histogram");
+  for (std::size_t i = 0; i < SizeHistogram::kBounds; ++i) {
+    std::string bound;
+    append_number(bound, SizeHistogram::bound(i));
+    append_sample(out, name, "_bucket", view(labels), bound, histogram.count_up_to(i));
+  }
+  append_sample(out, name, "_bucket", view(labels), "+Inf", histogram.count());
+  append_sample(out, name, "_sum", view(labels), {}, histogram.sum());
+  append_sample(out, name, "_count", view(labels), {}, histogram.count());
+}
+
 std::span<const Duration> MetricsWriter::default_bounds() {
   return kBounds;
 }

@@ -14,6 +14,7 @@
 
 #include "base/executor.hpp"
 #include "obs/histogram.hpp"
+#include "obs/size_histogram.hpp"
 
 namespace doorbuster::obs {
 
@@ -31,6 +32,9 @@ class MetricsWriter {
   void gauge(std::string_view name, std::string_view help, double value, LabelList labels = {});
   /// Seconds, with the bounds default_bounds().
   void histogram(std::string_view name, std::string_view help, const Histogram& histogram,
+                 LabelList labels = {});
+  /// Sizes, with the bounds of SizeHistogram.
+  void histogram(std::string_view name, std::string_view help, const SizeHistogram& histogram,
                  LabelList labels = {});
 
   /// 100 us to 10 s.

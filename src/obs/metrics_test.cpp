@@ -46,6 +46,22 @@ TEST(MetricsWriter, WritesAHistogramAsCumulativeBucketsInSeconds) {
   EXPECT_THAT(text, HasSubstr("t_seconds_count{who=\"me\"} 3\n"));
 }
 
+TEST(MetricsWriter, WritesSizesAsCumulativeBuckets) {
+  SizeHistogram sizes;
+  sizes.record(1);
+  sizes.record(200);
+  MetricsWriter out;
+  out.histogram("batch", "Requests in a batch", sizes, {{"shard", "io-0"}});
+  const auto text = out.text();
+  EXPECT_THAT(text, HasSubstr("# TYPE batch histogram\n"));
+  EXPECT_THAT(text, HasSubstr("batch_bucket{shard=\"io-0\",le=\"1\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("batch_bucket{shard=\"io-0\",le=\"128\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("batch_bucket{shard=\"io-0\",le=\"256\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("batch_bucket{shard=\"io-0\",le=\"+Inf\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("batch_sum{shard=\"io-0\"} 201\n"));
+  EXPECT_THAT(text, HasSubstr("batch_count{shard=\"io-0\"} 2\n"));
+}
+
 TEST(Registry, AsksThoseAtHomeWithinTheCall) {
   test::ManualExecutor home;
   Counter counter;

@@ -15,12 +15,17 @@ Offload::Offload(const std::string& name, std::size_t threads, std::size_t most_
 }
 
 Offload::~Offload() {
+  stop();
+}
+
+void Offload::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
   for (auto& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 bool Offload::try_run(Work job) {

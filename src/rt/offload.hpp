@@ -16,7 +16,6 @@ class Offload {
  public:
   /// \param name of the threads: "db" gives db-0, db-1
   Offload(const std::string& name, std::size_t threads, std::size_t most_waiting);
-  /// Finishes what is queued, then joins.
   ~Offload();
   Offload(const Offload&) = delete;
   Offload& operator=(const Offload&) = delete;
@@ -43,6 +42,9 @@ class Offload {
     }
   }
 
+  /// Finishes what is queued and ends the threads; from then on the queue counts as full. Told again: no
+  /// effect.
+  void stop();
   std::size_t waiting() const;
 
  private:

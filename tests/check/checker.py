@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the promises of the contract by plain SQL over log.db, repo.db and the clients' acknowledgements.
+"""Checks the promises of the contract by plain SQL over log.db, repo.db and the clients' acknowledgements; those of the
+full stack with what full_checker.py reads.
 
 Independent of `doorbuster audit` on purpose: other language, other method, no shared code. The tables are described
 in docs/data_format.md. Exit status: 0 good, 3 a promise is broken, 1 something could not be read, 2 wrong usage.
@@ -282,18 +283,30 @@ def inspect(data, campaign, acks=()):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="data folder with log.db and repo.db")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--data", help="embedded: data folder with log.db and repo.db")
+    where.add_argument("--config", help="full stack: settings that say where its parts are")
+    parser.add_argument("--log", nargs="+", help="full stack: data folders of the brokers; those of `make stack` and of "
+                                                 "tests are found beside the settings")
+    parser.add_argument("--jars", help="full stack: folder of Kafka's jars; those of `make stack` are found")
+    parser.add_argument("--no-ledger", action="store_true", help="full stack: do not ask the ledger")
     parser.add_argument("--campaign", required=True)
     parser.add_argument("--acks", nargs="*", default=[], help="files of `doorbuster bench --acks`")
     options = parser.parse_args()
+    names = NAMES
     try:
-        broken, remarks = inspect(options.data, options.campaign, options.acks)
+        if options.data:
+            broken, remarks = inspect(options.data, options.campaign, options.acks)
+        else:
+            import full_checker  # which builds on this file
+            names = full_checker.FULL_NAMES
+            broken, remarks = full_checker.inspect_full(options)
     except (Unreadable, OSError, sqlite3.Error) as wrong:
         print(f"checker: {wrong}", file=sys.stderr)
         return 1
     for number, examples in broken.items():
         remark = f"; {remarks[number]}" if number in remarks else ""
-        print(f"{number} {'BROKEN' if examples else 'ok':<6} {NAMES[number]}{remark}")
+        print(f"{number} {'BROKEN' if examples else 'ok':<6} {names[number]}{remark}")
         for example in examples[:MOST_EXAMPLES]:
             print(f"    {example}")
         if len(examples) > MOST_EXAMPLES:
@@ -302,4 +315,5 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.modules["checker"] = sys.modules["__main__"]  # one module, under whichever name
     sys.exit(main())

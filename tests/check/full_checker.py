@@ -1,12 +1,10 @@
-#!/usr/bin/env python3
-"""Checks the promises of the contract across Redis, Kafka and MariaDB, from outside.
+"""Checks the promises of the contract across Redis, Kafka and MariaDB, from outside: `checker.py --config FILE`.
 
 Independent of `doorbuster audit` on purpose: rows by raw SQL through the `mariadb` client, the topic from the brokers'
 own files by Kafka's DumpLogSegments, the ledger by raw RESP over a socket, and the clients' acknowledgements. Formats:
-docs/data_format.md. Exit status: 0 good, 3 a promise is broken, 1 something could not be read, 2 wrong usage.
+docs/data_format.md and docs/redis.md.
 """
 
-import argparse
 import glob
 import json
 import os
@@ -18,7 +16,7 @@ import sys
 from datetime import datetime, timezone
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from checker import MOST_EXAMPLES, NAMES, Checker, Unreadable, code_text, load_acks  # noqa: E402
+from checker import NAMES, Checker, Unreadable, code_text, load_acks  # noqa: E402
 
 FULL_NAMES = {**NAMES, 0: "the ledger holds what the log tells"}
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -276,6 +274,7 @@ class FullChecker(Checker):
     def chain(self):
         """In its place: the ledger."""
         if self.facts.holders is None:
+            self.remarks[0] = "not asked"
             return
         self.db.execute("CREATE TABLE holder(user, sequence, code, decided_at, pending)")
         self.db.executemany("INSERT INTO holder VALUES (?, ?, ?, ?, ?)",
@@ -313,46 +312,32 @@ class FullChecker(Checker):
 
 
 def check_facts(facts, campaign, acks=()):
-    """The broken promises: a dict from number (0: the ledger) to examples."""
+    """The broken promises: a dict from number (0: the ledger) to examples; and remarks that are no faults."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     try:
         load_acks(db, acks)
         checker = FullChecker(db, campaign, facts)
         checker.drained()
-        return checker.check()
+        return checker.check(), checker.remarks
     finally:
         db.close()
 
 
-def check_full(settings, campaign, log_folders, jars, acks=(), ledger=True):
-    return check_facts(gather(settings, campaign, log_folders, jars, ledger), campaign, acks)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--stack", required=True, help="settings of the stack, as build/stack/stack.yaml")
-    parser.add_argument("--log", nargs="+", required=True, help="data folders of the brokers")
-    parser.add_argument("--jars", required=True, help="folder of Kafka's jars")
-    parser.add_argument("--campaign", required=True)
-    parser.add_argument("--acks", nargs="*", default=[], help="files of `doorbuster bench --acks`")
-    parser.add_argument("--no-ledger", action="store_true", help="the ledger is not asked")
-    options = parser.parse_args()
+def inspect_full(options):
+    """By the command line of checker.py."""
     if not re.fullmatch(r"[a-z0-9-]{1,64}", options.campaign):
-        parser.error(f"'{options.campaign}' is no id of a campaign")
-    try:
-        broken = check_full(read_settings(options.stack), options.campaign, options.log, options.jars, options.acks,
-                            not options.no_ledger)
-    except (Unreadable, OSError, sqlite3.Error) as wrong:
-        print(f"full_checker: {wrong}", file=sys.stderr)
-        return 1
-    for number, examples in broken.items():
-        print(f"{number} {'BROKEN' if examples else 'ok':<6} {FULL_NAMES[number]}")
-        for example in examples[:MOST_EXAMPLES]:
-            print(f"    {example}")
-        if len(examples) > MOST_EXAMPLES:
-            print(f"    and {len(examples) - MOST_EXAMPLES} more")
-    return 3 if any(broken.values()) else 0
+        raise Unreadable(f"'{options.campaign}' is no id of a campaign")
+    folder = os.path.dirname(os.path.abspath(options.config))
+    log = options.log or [path for place in ("kafka", "stack/kafka")
+                          for path in sorted(glob.glob(f"{glob.escape(folder)}/{place}/broker-*/data"))]
+    if not log:
+        raise Unreadable(f"no brokers beside {options.config}: say where their data is (--log)")
+    facts = gather(read_settings(options.config), options.campaign, log, options.jars or fetched_jars(),
+                   not options.no_ledger)
+    return check_facts(facts, options.campaign, options.acks)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def fetched_jars():
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+    from servers.kafka import jars
+    return jars()

@@ -67,7 +67,8 @@ class KafkaBroker(Server):
         self.controller_port = controller_port or free_port()
         self.cluster_id = cluster_id or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.voters = f"{node}@{HOST}:{self.controller_port}"
-        self.expected_brokers = 1
+        self.cluster_size = 1
+        self.expected_brokers = 1  # that run, when it looks for the others
         self.jars = None
         # For a test the time to the first answer counts, for work the speed afterwards.
         self.java_options = ["-Xmx512m"] if large else ["-Xmx256m", "-XX:TieredStopAtLevel=1"]
@@ -76,7 +77,7 @@ class KafkaBroker(Server):
     def prepare(self):
         self.jars = self.jars or jars()
         super().prepare()
-        replicas = min(3, self.expected_brokers)
+        replicas = min(3, self.cluster_size)
         lines = {
             "process.roles": "broker,controller",
             "node.id": self.node,
@@ -93,7 +94,7 @@ class KafkaBroker(Server):
             # A killed broker is let in again, or replaced as leader, after this long.
             "broker.session.timeout.ms": 3000,
             "broker.heartbeat.interval.ms": 500,
-            "controlled.shutdown.enable": "true" if self.expected_brokers > 1 else "false",
+            "controlled.shutdown.enable": "true" if self.cluster_size > 1 else "false",
             "num.network.threads": 2,
             "num.io.threads": 4,
             "background.threads": 2,
@@ -118,7 +119,7 @@ class KafkaBroker(Server):
                 os.path.join(self.folder, "server.properties")]
 
     def answers(self):
-        """All brokers have found each other."""
+        """It has found all brokers that run."""
         # Metadata, version 1, of no topic: the answer begins with the list of brokers.
         client = b"\x00\x05stack"
         request = struct.pack(">hhi", 3, 1, 1) + client + struct.pack(">i", 0)
@@ -146,7 +147,7 @@ class KafkaCluster:
             for node in range(1, brokers + 1)]
         for broker in self.brokers:
             broker.cluster_id = self.brokers[0].cluster_id
-            broker.expected_brokers = brokers
+            broker.cluster_size = brokers
         voters = ",".join(f"{one.node}@{HOST}:{one.controller_port}" for one in self.brokers)
         for broker in self.brokers:
             broker.voters = voters
@@ -168,7 +169,9 @@ class KafkaCluster:
             broker.launch()
 
     def wait_ready(self, node=None):
+        running = sum(1 for broker in self.brokers if broker.running())
         for broker in self.chosen(node):
+            broker.expected_brokers = running
             broker.wait_ready()
 
     def start(self, node=None):

@@ -22,6 +22,7 @@ namespace {
 constexpr int kPollMilliseconds = 20;
 constexpr int kProbeMilliseconds = 300;
 constexpr auto kProbeEvery = std::chrono::milliseconds(200);
+constexpr auto kLongestProbePause = std::chrono::seconds(3);
 
 /// A completion that a blocking caller waits for.
 struct Waiter {
@@ -101,8 +102,9 @@ class KafkaEventLog::Core {
   }
 
   bool accepting() const {
-    return healthy_.load(std::memory_order_relaxed) && !pending_.nearly_full() &&
-           pending_.oldest_age() < options_.stall;
+    if (!healthy_.load(std::memory_order_relaxed) || pending_.nearly_full()) return false;
+    if (on_trial_.load(std::memory_order_relaxed) && pending_.events() > 0) return false;
+    return pending_.oldest_age() < options_.stall;
   }
 
   void stop() {
@@ -164,6 +166,7 @@ class KafkaEventLog::Core {
     auto& self = *static_cast<Core*>(opaque);
     auto* batch = static_cast<PendingBatches::Batch*>(message->_private);
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (self.on_trial_.load(std::memory_order_relaxed)) self.on_trial_ = false;
       self.pending_.settle(batch, Delivery::acknowledged);
       return;
     }
@@ -185,13 +188,17 @@ class KafkaEventLog::Core {
 
   void work() {
     auto next_probe = std::chrono::steady_clock::now();
+    std::chrono::milliseconds probe_every = kProbeEvery;
     while (!stopping()) {
       rd_kafka_poll(producer_.get(), kPollMilliseconds);
       char why[256] = "";
       if (rd_kafka_fatal_error(producer_.get(), why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) renew(why);
+      if (healthy_ && !on_trial_) probe_every = kProbeEvery;
       if (healthy_ || std::chrono::steady_clock::now() < next_probe) continue;
+      // One that failed in its trial is looked at less often.
+      if (on_trial_) probe_every = std::min<std::chrono::milliseconds>(probe_every * 2, kLongestProbePause);
       probe();
-      next_probe = std::chrono::steady_clock::now() + kProbeEvery;
+      next_probe = std::chrono::steady_clock::now() + probe_every;
     }
     drain(options_.flush);
     pending_.give_up("the event log was stopped");
@@ -259,6 +266,7 @@ class KafkaEventLog::Core {
     told_of_loss_ = false;
     const std::shared_lock lock(producer_mutex_);
     if (stopped_) return;
+    on_trial_ = true;
     healthy_ = true;
     log().info("the event log is open again");
   }
@@ -266,6 +274,9 @@ class KafkaEventLog::Core {
   const KafkaOptions options_;
   PendingBatches pending_;
   std::atomic<bool> healthy_{false};
+  /// Open again, and nothing was acknowledged since: a broker may show leaders and replicas that are gone, so
+  /// only one append at a time is let in.
+  std::atomic<bool> on_trial_{false};
   std::atomic<std::uint64_t> renewals_{0};
   bool told_of_loss_ = false;  // of the thread
 

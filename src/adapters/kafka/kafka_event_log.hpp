@@ -8,7 +8,8 @@
 //  3. `unavailable` means that certainly none of the events is in the topic; what may be there is
 //     `unknown_outcome`.
 //  4. A failed delivery closes the log (accepting() is false) until a look at the cluster shows a leader and
-//     enough in-sync replicas for every partition.
+//     enough in-sync replicas for every partition; then one append at a time is let in until one is
+//     acknowledged.
 //  5. Events of one user in one campaign are in one partition (partitioner.hpp), in the order of the calls.
 //
 // The thread named `kafka` serves acknowledgements and looks after the cluster; librdkafka has threads of its

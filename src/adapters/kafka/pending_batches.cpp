@@ -37,19 +37,21 @@ void PendingBatches::settle(Batch* batch, Delivery delivery, const std::string& 
 
 void PendingBatches::complete(Batch* batch, const std::string& why) {
   Result<void> result;
-  if (batch->not_sent == batch->events) {
-    result = make_error(ErrorCode::unavailable, fmt::format("kafka: nothing was sent: {}", why));
-  } else if (batch->acknowledged != batch->events) {
-    result =
-        make_error(ErrorCode::unknown_outcome,
-                   fmt::format("kafka: {} of {} events are acknowledged; the others may be in the log: {}",
-                               batch->acknowledged.load(), batch->events, why));
-  }
-  Executor* on = batch->on;
-  auto done = std::move(batch->done);
-  events_.fetch_sub(batch->events, std::memory_order_relaxed);
+  Executor* on = nullptr;
+  Done done;
   {
     std::lock_guard lock(mutex_);
+    if (batch->not_sent == batch->events) {
+      result = make_error(ErrorCode::unavailable, fmt::format("kafka: nothing was sent: {}", why));
+    } else if (batch->acknowledged != batch->events) {
+      result =
+          make_error(ErrorCode::unknown_outcome,
+                     fmt::format("kafka: {} of {} events are acknowledged; the others may be in the log: {}",
+                                 batch->acknowledged.load(), batch->events, why));
+    }
+    on = batch->on;
+    done = std::move(batch->done);
+    events_.fetch_sub(batch->events, std::memory_order_relaxed);
     ++counts_.appends;
     counts_.events += batch->acknowledged;
     if (!result) {

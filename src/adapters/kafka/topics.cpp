@@ -200,7 +200,8 @@ Result<void> go_through(const KafkaOptions& options, bool create) {
                     options.min_insync_replicas, options.replication),
         "kafka.min_insync_replicas");
   }
-  auto client = make_client(Kind::producer, options);
+  // What goes wrong here is told once, by the result.
+  auto client = make_client(Kind::producer, options, {{"log_level", "0"}});
   if (!client) return client.error();
   Admin admin(options, std::move(*client));
   for (const auto& name : {options.topic, options.dead_letter_topic}) {

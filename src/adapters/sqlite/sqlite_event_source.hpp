@@ -39,9 +39,9 @@ class SqliteEventSource final : public EventSource {
   std::optional<LogReader> reader_;
 };
 
-/// Reads the whole log, checking the chain, and gives each record to `each`, whose failure ends it. The
-/// record is the same object each time: copy or move out what is kept. \returns the last position; corrupt
-/// with file and position, unsupported, unavailable
+/// Reads the whole log on a thread of its own, checking the chain, and gives each record to `each` on this
+/// one; a failure of `each` ends it. Copy or move out what is kept: the objects are used again.
+/// \returns the last position; corrupt with file and position, unsupported, unavailable
 Result<LogPosition> rebuild(const std::string& path, UniqueFunction<Result<void>(LogRecord&&)> each);
 
 }  // namespace doorbuster::sqlite

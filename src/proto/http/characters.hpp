@@ -65,9 +65,22 @@ inline int hexadecimal(char c) {
   return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
-/// \param lower_case already in lower case
+/// Eight bytes at a step, as is_field_value(): three names are compared for every request.
+/// \param text without control characters
+/// \param lower_case of small letters, digits and '-': characters that no other but their capital becomes
+/// when bit 5 is set
 inline bool equal_without_case(std::string_view text, std::string_view lower_case) {
+  constexpr std::uint64_t small = 0x2020202020202020;
   if (text.size() != lower_case.size()) return false;
+  while (text.size() >= 8) {
+    std::uint64_t ours = 0;
+    std::uint64_t wanted = 0;
+    std::memcpy(&ours, text.data(), 8);
+    std::memcpy(&wanted, lower_case.data(), 8);
+    if ((ours | small) != wanted) return false;
+    text.remove_prefix(8);
+    lower_case.remove_prefix(8);
+  }
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (lower(text[i]) != lower_case[i]) return false;
   }

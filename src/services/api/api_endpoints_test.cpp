@@ -52,8 +52,8 @@ TEST(Issue, DecidesTheRequestsOfOneTurnTogetherAndAnswersEachItsOwn) {
         api.start({Method::post, "/v1/campaigns/sale/coupons", R"({"user_id":")" + name + R"("})"}));
   }
   api.executor.run_turn();
-  EXPECT_EQ(api.issue_service.stats().batches, 1u);
-  EXPECT_EQ(api.issue_service.stats().batched, 3u);
+  EXPECT_EQ(api.issue_service.stats().batches.count(), 1u);
+  EXPECT_EQ(api.issue_service.stats().batches.sum(), 3u);
   ASSERT_TRUE(api.executor.wait_until([&] { return answers[0]->complete && answers[1]->complete; }));
   EXPECT_THAT(answers[0]->response.body, HasSubstr(R"("user_id":"a","sequence":1)"));
   EXPECT_THAT(answers[1]->response.body, HasSubstr(R"("user_id":"b","sequence":2)"));

@@ -34,9 +34,11 @@ void write_issue_metrics(const ApiContext& context, obs::MetricsWriter& out) {
                 {{"shard", shard}});
 
   const IssueStats& issue = context.parts.issue.stats();
-  out.counter("doorbuster_issue_batches_total", "Batches decided", issue.batches, {{"shard", shard}});
-  out.counter("doorbuster_issue_batched_requests_total", "Requests in the batches decided", issue.batched,
-              {{"shard", shard}});
+  out.counter("doorbuster_issue_batches_total", "Batches decided", issue.batches.count(), {{"shard", shard}});
+  out.counter("doorbuster_issue_batched_requests_total", "Requests in the batches decided",
+              issue.batches.sum(), {{"shard", shard}});
+  out.histogram("doorbuster_issue_batch_requests", "Requests that were decided together", issue.batches,
+                {{"shard", shard}});
   out.counter("doorbuster_issue_relayed_total", "Events appended to the log again", issue.relayed,
               {{"shard", shard}});
   out.gauge("doorbuster_issue_in_flight", "Issue requests without an answer yet",

@@ -104,11 +104,11 @@ void issue_for(const ContextPtr& context, const CampaignId& campaign, std::strin
   request->campaign = campaign;
   request->started = context->parts.clock.now();
   request->reply = std::move(reply);
-  context->parts.issue.submit({campaign, *user},
-                              [context, request = std::move(request)](Result<IssueAnswer> answer) mutable {
-                                answer_issue(*context, *request, answer);
-                                pool().give_back(std::move(request));
-                              });
+  context->parts.issue.submit(
+      {campaign, *user}, [context, request = std::move(request)](const Result<IssueAnswer>& answer) mutable {
+        answer_issue(*context, *request, answer);
+        pool().give_back(std::move(request));
+      });
 }
 
 void issue_coupon(const ContextPtr& context, const Call& call, Reply reply) {

@@ -1,5 +1,6 @@
 #include "services/api/issue_service.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace doorbuster::api {
@@ -93,8 +94,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
     std::vector<IssueRequest> batch;
     batch.reserve(askers.size());
     for (const auto& asker : askers) batch.push_back(asker.request);
-    ++stats_.batches;
-    stats_.batched += batch.size();
+    stats_.batches.record(batch.size());
     ledger_.decide(std::move(batch),
                    on_self([askers = std::move(askers)](Impl& self, auto decisions) mutable {
                      self.decided(std::move(askers), std::move(decisions));
@@ -107,8 +107,15 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
       return;
     }
     DOORBUSTER_ASSERT(decisions->size() == askers.size());
+    // Room for all at once: these are large, and a vector that grows moves each of them again.
+    const auto issued =
+        static_cast<std::size_t>(std::count_if(decisions->begin(), decisions->end(), [](const auto& one) {
+          return one.outcome == Outcome::issued;
+        }));
     std::vector<Admission> admissions;
     std::vector<CouponIssued> events;
+    admissions.reserve(issued);
+    events.reserve(issued);
     for (std::size_t i = 0; i < askers.size(); ++i) {
       const Decision& decision = (*decisions)[i];
       if (decision.outcome == Outcome::issued) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/executor.hpp"
+#include "obs/size_histogram.hpp"
 #include "ports/event_log.hpp"
 #include "ports/ledger.hpp"
 
@@ -32,8 +33,7 @@ struct IssueStats {
   std::uint64_t sold_out = 0;
   std::uint64_t other = 0;      ///< not started, paused, ended, unknown campaign
   std::uint64_t failed = 0;     ///< answered with an error (503)
-  std::uint64_t batches = 0;    ///< batches decided
-  std::uint64_t batched = 0;    ///< requests in them
+  obs::SizeHistogram batches;   ///< requests in each batch decided
   std::uint64_t relayed = 0;    ///< events appended again
   std::uint64_t in_flight = 0;  ///< requests that have no answer yet
 };
@@ -48,7 +48,7 @@ struct IssueOptions {
 
 class IssueService {
  public:
-  using Answer = UniqueFunction<void(Result<IssueAnswer>)>;
+  using Answer = UniqueFunction<void(const Result<IssueAnswer>&)>;
 
   IssueService(Executor& executor, Clock& clock, Ledger& ledger, EventLog& log, IssueOptions options);
   ~IssueService();

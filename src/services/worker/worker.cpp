@@ -22,9 +22,9 @@ Result<std::size_t> Worker::step() {
     position_ = *stored;
     position_known_ = true;
   }
-  auto records = source_.read(position_, options_.batch);
+  auto records = source_.read(position_, batch_);
   if (!records) return failed(records.error());
-  const bool full = records->size() == options_.batch;
+  const bool full = records->size() == batch_;
   if (!records->empty()) {
 #ifdef DOORBUSTER_PLANT_OFFSET_BEFORE_ROW
     // Planted for the simulator, which must find it: the position moves on before the rows are safe.
@@ -39,6 +39,7 @@ Result<std::size_t> Worker::step() {
     position_ = records->back().position;
 #endif
   }
+  batch_ = std::min(options_.batch, batch_ * 2);
   // A recovery may send everybody back to the log's start while this one waits at its end.
   constexpr unsigned kIdleSteps = 10;
   idle_steps_ = records->empty() ? idle_steps_ + 1 : 0;
@@ -62,6 +63,7 @@ Result<std::size_t> Worker::step() {
 
 Result<std::size_t> Worker::failed(const Error& error) {
   position_known_ = false;
+  batch_ = std::max<std::size_t>(1, batch_ / 2);
   std::lock_guard lock(mutex_);
   ++stats_.failures;
   stats_.last_error = error.detail;

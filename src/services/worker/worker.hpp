@@ -30,10 +30,12 @@ struct WorkerStats {
 class Worker {
  public:
   Worker(EventSource& source, CouponStore& store, WorkerOptions options = {})
-      : source_(source), store_(store), options_(options) {}
+      : source_(source), store_(store), options_(options), batch_(options.batch) {}
 
   /// Reads one batch behind the stored position and stores it. \returns how many records; 0 at the end of the
-  /// log. After a failure the position is asked of the store again. \returns corrupt, unavailable
+  /// log. After a failure the position is asked of the store again, and the next batch is half as large: what
+  /// is too much for the database, or cannot be stored, stops as little else as possible.
+  /// \returns corrupt, unavailable
   Result<std::size_t> step();
   /// Where the next step reads on.
   LogPosition position() const { return position_; }
@@ -47,6 +49,7 @@ class Worker {
   WorkerOptions options_;
   LogPosition position_ = 0;
   bool position_known_ = false;
+  std::size_t batch_ = 0;    // of the next step: halved by failures, doubled by successes
   unsigned idle_steps_ = 0;  // without a record; after some the store is asked for the position again
   mutable std::mutex mutex_;
   WorkerStats stats_;  // guarded by mutex_

@@ -76,5 +76,33 @@ TEST(Worker, StoresNothingOfABatchThatCannotBeRead) {
   EXPECT_EQ(*worker.step(), 5U);
 }
 
+/// Refuses batches that hold a certain record.
+class PickyStore final : public CouponStore {
+ public:
+  explicit PickyStore(LogPosition refused) : refused_(refused) {}
+  Result<void> store(const std::vector<LogRecord>& records) override {
+    for (const auto& record : records) {
+      if (record.position == refused_) return make_error(ErrorCode::unavailable, "not this one");
+    }
+    position_ = records.back().position;
+    return {};
+  }
+  Result<LogPosition> stored_through() override { return position_; }
+
+ private:
+  LogPosition refused_;
+  LogPosition position_ = 0;
+};
+
+TEST(Worker, StoresEverythingBeforeARecordThatCannotBeStored) {
+  FakeSource source;
+  source.grow(1000);
+  PickyStore store(777);
+  Worker worker(source, store, {.batch = 512});
+  for (int i = 0; i < 50; ++i) (void)worker.step();
+  EXPECT_EQ(store.stored_through().value(), 776U);
+  EXPECT_EQ(worker.stats().last_error, "not this one");
+}
+
 }  // namespace
 }  // namespace doorbuster::worker

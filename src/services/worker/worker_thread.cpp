@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 
@@ -32,6 +33,29 @@ void WorkerThread::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void WorkerThread::begin_to_abandon() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = abandoning_ = true;
+  }
+  changed_.notify_one();
+}
+
+void WorkerThread::abandon() {
+  begin_to_abandon();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool WorkerThread::abandoned() const {
+  std::lock_guard lock(mutex_);
+  return abandoning_;
+}
+
+void WorkerThread::note_end(WorkerEnd end) {
+  std::lock_guard lock(mutex_);
+  end_ = std::move(end);
+}
+
 WorkerEnd WorkerThread::end() const {
   std::lock_guard lock(mutex_);
   return end_;
@@ -44,22 +68,26 @@ bool WorkerThread::pause(Duration time) {
 
 void WorkerThread::work() {
   auto back_off = options_.first_back_off;
+  bool failing = false;
   for (;;) {
     // Looked at before the step: what was in the log when stop() was called is in the batches that follow.
     const bool stopping = pause(Duration::zero());
+    if (abandoned()) return;
     const auto moved = worker_.step();
     if (moved) {
+      if (std::exchange(failing, false)) note_end({});
       back_off = options_.first_back_off;
       if (*moved > 0) continue;
       if (stopping) return;
       source_.wait(worker_.position(), options_.longest_wait);
       continue;
     }
+    failing = true;
     const auto& error = moved.error();
-    if (error.code == ErrorCode::corrupt || error.code == ErrorCode::unsupported) {
+    const bool hopeless = error.code == ErrorCode::corrupt || error.code == ErrorCode::unsupported;
+    if (hopeless) note_end({true, error});
+    if (hopeless && options_.end_when_corrupt) {
       log().error("the worker has ended: {}", error.detail);
-      std::lock_guard lock(mutex_);
-      end_ = {true, error};
       return;
     }
     if (stopping) {

@@ -17,9 +17,12 @@ struct WorkerThreadOptions {
   /// Waiting after a failure starts with the first and doubles up to the second.
   Duration first_back_off = std::chrono::milliseconds(50);
   Duration longest_back_off = std::chrono::seconds(5);
+  /// A damaged log or repository ends the worker: trying again would not mend it. False: another program may
+  /// mend it (`doorbuster recover`), so it is tried again, too, and end() tells of it meanwhile.
+  bool end_when_corrupt = true;
 };
 
-/// Why a worker has ended by itself.
+/// Why a worker has ended by itself, or stores nothing at the moment.
 struct WorkerEnd {
   bool ended = false;
   Error error;
@@ -39,12 +42,18 @@ class WorkerThread {
   /// as it stays in the log. Told again: no effect.
   void stop();
 
+  /// Ends the thread after the batch that is under way; the rest of the log is another worker's.
+  void abandon();
+  /// The first half of abandon(): does not wait.
+  void begin_to_abandon();
+
   WorkerStats stats() const { return worker_.stats(); }
-  /// A damaged log or repository ends the worker: trying again would not mend it.
   WorkerEnd end() const;
 
  private:
   void work();
+  bool abandoned() const;
+  void note_end(WorkerEnd end);
   bool pause(Duration time);
 
   WorkerThreadOptions options_;
@@ -53,6 +62,7 @@ class WorkerThread {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  bool abandoning_ = false;
   WorkerEnd end_;
   std::thread thread_;
 };
