@@ -171,7 +171,9 @@ Result<void> make_default_campaign(ApiStack& stack, IoShard& shard, std::uint64_
       definition.name = "default";
       definition.limit = limit;
       shard.campaigns().create(definition, [made](Result<api::CampaignService::Created> created) {
-        made->set_value(created ? Result<void>() : Result<void>(created.error()));
+        // Closed: another process is just creating it, or a recovery is at it.
+        const bool fine = created || created.error().code == ErrorCode::closed;
+        made->set_value(fine ? Result<void>() : Result<void>(created.error()));
       });
     });
   });

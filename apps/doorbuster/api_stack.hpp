@@ -3,7 +3,7 @@
 // SQLite) or full (Redis, Kafka, MariaDB).
 //
 // Order of life: opened → shards attach, start and serve → stop() while the shards still run → what was
-// attached is destroyed on its shard → shards stop → destroyed.
+// attached is destroyed after its shard has stopped → destroyed.
 
 #include <memory>
 #include <string>
@@ -21,7 +21,7 @@
 
 namespace doorbuster {
 
-/// What a stack has for one shard. Made, used and destroyed on the shard's thread.
+/// What a stack has for one shard. Made and used on the shard's thread, destroyed when that has ended.
 class StackShard {
  public:
   virtual ~StackShard() = default;

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kMostLookupsWaiting = 4096;
 constexpr std::size_t kMostChangesWaiting = 1024;
 constexpr std::size_t kDatabaseThreads = 4;
+constexpr Duration kRecoveryWaits = std::chrono::milliseconds(150);
 
 }  // namespace
 
@@ -71,8 +72,10 @@ Result<void> FullStack::open_parts(const config::Settings& settings) {
 
   rebuildable_ = std::make_unique<RedisRebuildableLedger>(redis_);
   recovery_store_ = std::make_unique<mariadb::MariaDbRecoveryStore>(*database, topic_);
+  recovery::SupervisorOptions how;
+  how.first_wait = kRecoveryWaits;
   recovery_ = std::make_unique<recovery::RecoveryThread>(
-      recovery::Parts{*recovery_store_, *reader_, *rebuildable_}, boot_clock_);
+      recovery::Parts{*recovery_store_, *reader_, *rebuildable_}, boot_clock_, how);
   // Before anything is decided: a log that has lost its data concerns every campaign.
   if (auto_recover_) {
     if (const auto looked = recovery_->look_at_log(); !looked) return looked;
@@ -174,8 +177,9 @@ std::string FullStack::summary() const {
 void FullStack::stop() {
   if (log_) log_->stop();
   if (recovery_) recovery_->stop();
-  lookups_ = nullptr;
-  database_threads_ = nullptr;
+  // Not destroyed: requests that are still in the air refer to them.
+  if (lookups_) lookups_->stop();
+  if (database_threads_) database_threads_->stop();
 }
 
 }  // namespace doorbuster

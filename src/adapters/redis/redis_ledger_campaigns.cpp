@@ -175,7 +175,7 @@ void RedisLedger::take_overdue_next(std::shared_ptr<std::vector<CampaignId>> cam
 void RedisLedger::prepare(CampaignDefinition definition, Done<void> done) {
   const redis::CampaignKeys keys(definition.id);
   if (preparing_.empty()) preparing_ = new_token(random_);
-  core_.connection.send({"SET", keys.prepared, preparing_, "EX", kPreparedSeconds},
+  core_.connection.send({"SET", keys.prepared + preparing_, "1", "EX", kPreparedSeconds},
                         [done = std::move(done)](Result<Reply> reply) mutable {
                           if (!reply) return done(reply.error());
                           if (reply->is_error()) return done(error_of(*reply));
@@ -188,8 +188,9 @@ void RedisLedger::open(CampaignDefinition definition, Done<void> done) {
   // Before the campaign itself: a name without a campaign is passed over, a campaign without a name would be
   // missed.
   core_.connection.send({"SADD", redis::kCampaigns, definition.id.text()}, [](Result<Reply>) {});
-  Command command = LedgerCore::words({keys.definition, keys.holders, keys.outbox, keys.prepared});
-  command.add(core_.guard_now(definition.epoch)).add(preparing_);
+  Command command =
+      LedgerCore::words({keys.definition, keys.holders, keys.outbox, keys.prepared + preparing_});
+  command.add(core_.guard_now(definition.epoch));
   add_fields(command, definition);
   core_.connection.run(
       ScriptId::open, std::move(command),

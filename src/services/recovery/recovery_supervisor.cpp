@@ -41,7 +41,8 @@ RecoverySupervisor::RecoverySupervisor(Parts parts, Clock& clock, SupervisorOpti
 
 void RecoverySupervisor::notice(const CampaignId& campaign) {
   const std::lock_guard lock(mutex_);
-  const auto [found, first] = cases_.try_emplace(campaign, Case{clock_.now(), options_.first_back_off, true});
+  const auto [found, first] =
+      cases_.try_emplace(campaign, Case{clock_.now() + options_.first_wait, options_.first_back_off, true});
   if (!first) found->second.closed = true;
 }
 

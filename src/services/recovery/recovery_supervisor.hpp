@@ -13,6 +13,9 @@
 namespace doorbuster::recovery {
 
 struct SupervisorOptions {
+  /// Between the first notice and the look: a campaign that is just being created is closed until its creator
+  /// has opened it.
+  Duration first_wait{};
   Duration first_back_off = std::chrono::milliseconds(200);
   Duration longest_back_off = std::chrono::seconds(5);
   Duration check_log_every = std::chrono::seconds(1);

@@ -95,6 +95,21 @@ TEST_F(RecoverySupervisorTest, FailuresAreTriedAgainLaterAndLater) {
   EXPECT_EQ(supervisor_.stats().waiting, 0U);
 }
 
+TEST_F(RecoverySupervisorTest, WhatIsOpenedWithinTheFirstWaitIsNoCase) {
+  SupervisorOptions options;
+  options.first_wait = 100ms;
+  RecoverySupervisor patient({store_, log_, ledger_}, clock_, options);
+  redis_.flush();
+  patient.notice(definition_.id);
+  patient.run_due();
+  EXPECT_EQ(epoch(), 1U);
+  redis_.prepare(definition_.id, 1);
+  EXPECT_TRUE(redis_.open(definition_, 1));
+  clock_.advance(100ms);
+  patient.run_due();
+  EXPECT_EQ(epoch(), 1U) << "its creator has opened it";
+}
+
 TEST_F(RecoverySupervisorTest, ALostLogIsNoticedWithoutBeingTold) {
   supervisor_.run_due();
   kafka_.wipe();
