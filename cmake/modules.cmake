@@ -31,7 +31,7 @@ function(doorbuster_test)
 endfunction()
 
 # doorbuster_server_test(NAME redis_server_tests NEEDS redis [kafka|kafka3] [mariadb] SOURCES a_redistest.cpp ...
-#                        LINKS ... [LABELS unit] [TIMEOUT seconds])
+#                        LINKS ... [LABELS server] [TIMEOUT seconds])
 # One program of GoogleTest with real servers beside it, started and ended by tests/support/with_stack.py; its files
 # find them by tests/support/real_servers.hpp. `kafka3`: three brokers.
 function(doorbuster_server_test)
@@ -40,7 +40,7 @@ function(doorbuster_server_test)
     set(ARG_TIMEOUT 300)
   endif()
   if(NOT ARG_LABELS)
-    set(ARG_LABELS unit)
+    set(ARG_LABELS server)
   endif()
   set(servers)
   foreach(server IN LISTS ARG_NEEDS)

@@ -54,9 +54,13 @@ Result<std::unique_ptr<FullAudit>> FullAudit::open(const config::Settings& setti
     audit->sources_.push_back(audit->reader_->source(i));
     partitions.push_back(audit->sources_.back().get());
   }
-  auto fences = mariadb::MariaDbRecoveryStore(*database, kafka.topic).fences(campaign);
+  mariadb::MariaDbRecoveryStore recovery(*database, kafka.topic);
+  auto fences = recovery.fences(campaign);
   if (!fences) return fences.error();
-  audit->merged_ = std::make_unique<audit::MergedLog>(std::move(partitions), campaign, std::move(*fences));
+  auto stored_alone = recovery.told_by_rows_alone(campaign);
+  if (!stored_alone) return stored_alone.error();
+  audit->merged_ = std::make_unique<audit::MergedLog>(std::move(partitions), campaign, std::move(*fences),
+                                                      std::move(*stored_alone));
   mariadb::RepositoryOptions options;
   options.server = *database;
   options.topic = kafka.topic;

@@ -138,6 +138,7 @@ class Facts:
         self.fences = []    # (epoch, partition, end)
         self.rows = []      # (sequence, user, code, decided_at, refilled)
         self.letters = []   # (position, reason)
+        self.stored_alone = []  # events that the rows alone tell: the log has lost its data since
         self.holders = None  # user -> (sequence, code, decided_at, pending); None: not asked
         self.counted = None  # what the ledger has counted
         self.missing = []    # (first, last): numbers that the ledger gives out before any new one
@@ -170,6 +171,21 @@ def gather(settings, campaign, log_folders, jars, ledger=True):
     facts.fences = [tuple(int(field) for field in row) for row in database.rows(
         f"SELECT epoch, partition_no, end_position FROM epoch_fence WHERE campaign_id = '{campaign}' "
         f"AND topic = '{topic}'")]
+    # Strategy db-lock has one epoch for ever, and its times are the database's.
+    lost = database.rows(f"SELECT MAX(epoch), MAX(noted_at) FROM log_loss WHERE campaign_id = '{campaign}' "
+                         f"AND topic = '{topic}'")[0]
+    if lost[0] is not None:
+        for revision, limit, ends_at, status in database.rows(
+                "SELECT revision, coupon_limit, ends_at, status FROM campaign_revision "
+                f"WHERE campaign_id = '{campaign}'"):
+            facts.changes.setdefault(int(revision), {"limit": int(limit), "ends_at": ends_at, "status": status})
+        facts.stored_alone = [
+            {"sequence": int(sequence), "user_id": user, "code": code_of(code), "decided_at": int(decided),
+             "refilled": refilled == "1", "epoch": int(epoch), "revision": int(revision)}
+            for sequence, user, code, decided, refilled, epoch, revision in database.rows(
+                "SELECT sequence, user_id, HEX(code), decided_at, refilled, epoch, revision FROM coupon_issued_user c "
+                f"WHERE campaign_id = '{campaign}' AND (epoch < {lost[0]} OR (decided_at < {lost[1]} AND EXISTS "
+                f"(SELECT 1 FROM stock s WHERE s.campaign_id = c.campaign_id)))")]
     facts.rows = [(int(sequence), user, code_of(code), int(decided), int(refilled))
                   for sequence, user, code, decided, refilled in database.rows(
                       "SELECT sequence, user_id, HEX(code), decided_at, refilled FROM coupon_issued_user "
@@ -249,6 +265,7 @@ class FullChecker(Checker):
         events = [(micros(event["decided_at"]), event["sequence"], event)
                   for partition, position, event in self.facts.events
                   if not self.is_void(event["epoch"], partition, position)]
+        events += [(event["decided_at"], event["sequence"], event) for event in self.facts.stored_alone]
         events.sort(key=lambda entry: entry[:2])
         changes = sorted(self.facts.changes.items())
         position = 0

@@ -155,6 +155,16 @@ class FullCheckerTest(unittest.TestCase):
         stack.log(6, epoch=2)
         self.assertNotEqual(self.broken(stack), [])
 
+    def test_rows_from_before_a_loss_of_the_log_need_no_event(self):
+        stack = Stack(4, 3)
+        stack.hold(4)
+        stack.row(4)
+        stack.ack(4)
+        self.assertNotEqual(self.broken(stack), [])
+        stack.facts.stored_alone = [{"sequence": 4, "user_id": "u4", "code": code(4), "decided_at": 4000, "epoch": 1,
+                                     "revision": 1}]
+        self.assertEqual(self.broken(stack), [])
+
     def test_a_worker_that_is_behind_gives_no_verdict(self):
         stack = Stack(4, 4)
         stack.facts.stored[1] -= 1

@@ -11,6 +11,7 @@
 
 #include "adapters/kafka/kafka_log_reader.hpp"
 #include "adapters/kafka/test_parts.hpp"
+#include "adapters/kafka/topics.hpp"
 #include "adapters/mariadb/mariadb_recovery.hpp"
 #include "adapters/mariadb/mariadb_repository.hpp"
 #include "adapters/mariadb/test_parts.hpp"
@@ -263,6 +264,31 @@ TEST_F(WorkerTest, ReplayedFromTheStartItChangesNothing) {
   const auto redeemed = repository.find(coupon_event("sale", 7).coupon.code);
   ASSERT_TRUE(redeemed && *redeemed);
   EXPECT_EQ((*redeemed)->redeemed_at, test::ManualClock::kStart);
+}
+
+TEST_F(WorkerTest, AfterALossOfTheLogItBeginsAnewOnlyWhenARecoverySaysSo) {
+  WorkerProgram worker(log_options_, database_);
+  worker.start();
+  fill(1, 200);
+  ASSERT_TRUE(all_stored());
+  mariadb::MariaDbRecoveryStore recovery(database_, log_options_.topic);
+  ASSERT_TRUE(becomes_true([&] {
+    const auto noted = recovery.log_identity();
+    return noted && !noted->empty();
+  }));
+  for (const auto* command : {"kill9 kafka", "wipe kafka", "start kafka"}) ASSERT_EQ(tell_stack(command), "");
+  // The log is filled again, and grows beyond what it was: positions in the database would be wrong ones.
+  ASSERT_TRUE(kafka::ensure_topics(log_options_));
+  fill(1, 300);
+  const auto identity = kafka::topic_identity(log_options_);
+  ASSERT_TRUE(identity);
+  EXPECT_NE(*identity, recovery.log_identity().value());
+  // As `doorbuster recover` does it.
+  ASSERT_TRUE(recovery.rewind_to_start());
+  ASSERT_TRUE(recovery.note_log_identity(*identity));
+  expect_everything_once();
+  fill(301, 400);
+  expect_everything_once();
 }
 
 }  // namespace

@@ -241,6 +241,11 @@ TEST(SchemaTest, ManyProcessesMayMakeTheTablesAtOnce) {
     EXPECT_THAT(refused.error().detail, HasSubstr("version 99"));
     EXPECT_THAT(refused.error().detail, HasSubstr("database.name"));
   }
+  ASSERT_TRUE(connection->execute("DELETE FROM schema_version WHERE version > 1"));
+  EXPECT_THAT(check_schema(*connection, options.name).error().detail,
+              HasSubstr("version 1, this program reads"));
+  EXPECT_TRUE(prepare_database(options)) << "an older one is brought up to date";
+  EXPECT_TRUE(check_schema(*connection, options.name));
   EXPECT_TRUE(maker->execute("DROP DATABASE " + options.name));
 }
 

@@ -131,6 +131,10 @@ TEST_F(FaultTest, AChangeThatDidNotReachTheLogIsPublishedLaterAndInOrder) {
   log.broken = false;
   EXPECT_EQ(catalog.publish_pending().value(), 1U) << "of any campaign";
   EXPECT_EQ(number(database_, "SELECT COUNT(*) FROM campaign_revision WHERE published = 0"), 0);
+  log.published.clear();
+  ASSERT_TRUE(MariaDbRecoveryStore(database_, kTopic).rewind_to_start());
+  EXPECT_EQ(catalog.publish_pending().value(), 4U) << "a log that was made anew is told everything";
+  EXPECT_THAT(log.published, testing::ElementsAre(1, 1, 2, 3)) << "each campaign's in order";
 }
 
 TEST_F(FaultTest, AChangeBegunBeforeARecoveryFails) {

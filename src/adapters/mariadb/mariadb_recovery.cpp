@@ -9,6 +9,12 @@
 #include "proto/event/event_codec.hpp"
 
 namespace doorbuster::mariadb {
+namespace {
+
+constexpr std::string_view kCouponColumnsOfC =
+    "c.campaign_id, c.user_id, c.sequence, c.code, c.epoch, c.revision, c.refilled, c.decided_at";
+
+}  // namespace
 
 Result<Connection*> MariaDbRecoveryStore::connected() {
   if (!connection_ || !connection_->seems_alive()) {
@@ -134,9 +140,58 @@ Result<std::vector<LogPosition>> MariaDbRecoveryStore::stored_through(std::size_
 Result<void> MariaDbRecoveryStore::rewind_to_start() {
   auto connection = connected();
   if (!connection) return connection.error();
+  Transaction transaction(**connection);
+  if (auto begun = transaction.begin(); !begun) return begun;
   auto rewound = (*connection)->run("UPDATE worker_offset SET position = 0 WHERE topic = ?", {topic_});
   if (!rewound) return rewound.error();
-  return {};
+  // A log that was made anew knows no definitions: the catalog tells it again.
+  auto told = (*connection)->run("UPDATE campaign_revision SET published = 0");
+  if (!told) return told.error();
+  // Under the epochs that the recovery has just begun: what is stored under older ones needs no event.
+  auto noted =
+      (*connection)
+          ->run(
+              "INSERT INTO log_loss (topic, campaign_id, epoch, noted_at) SELECT ?, id, epoch, "
+              "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) FROM campaign ON DUPLICATE KEY UPDATE "
+              "noted_at = VALUES(noted_at)",
+              {topic_});
+  if (!noted) return noted.error();
+  return transaction.commit();
+}
+
+Result<std::vector<Event>> MariaDbRecoveryStore::told_by_rows_alone(const CampaignId& campaign) {
+  auto connection = connected();
+  if (!connection) return connection.error();
+  std::vector<Event> events;
+  // Strategy db-lock has one epoch for ever, and its times are the database's.
+  auto rows =
+      (*connection)
+          ->rows(fmt::format("SELECT {} FROM coupon_issued_user AS c JOIN (SELECT MAX(epoch) AS epoch, "
+                             "MAX(noted_at) AS noted_at FROM log_loss WHERE topic = ? AND campaign_id = ?) "
+                             "AS lost ON c.epoch < lost.epoch OR (c.decided_at < lost.noted_at AND EXISTS "
+                             "(SELECT 1 FROM stock WHERE stock.campaign_id = c.campaign_id)) "
+                             "WHERE c.campaign_id = ?",
+                             kCouponColumnsOfC),
+                 {topic_, campaign.text(), campaign.text()}, [&](const Row& row) -> Result<void> {
+                   auto event = read_event(row);
+                   if (!event) return event.error();
+                   events.emplace_back(std::move(*event));
+                   return {};
+                 });
+  if (!rows) return rows.error();
+  auto changes =
+      (*connection)
+          ->rows(fmt::format("SELECT {} FROM campaign_revision WHERE campaign_id = ? AND EXISTS (SELECT 1 "
+                             "FROM log_loss WHERE topic = ? AND log_loss.campaign_id = ?)",
+                             kDefinitionColumns),
+                 {campaign.text(), topic_, campaign.text()}, [&](const Row& row) -> Result<void> {
+                   auto definition = read_definition(campaign, row, 0);
+                   if (!definition) return definition.error();
+                   events.emplace_back(CampaignChanged{std::move(*definition)});
+                   return {};
+                 });
+  if (!changes) return changes.error();
+  return events;
 }
 
 Result<std::string> MariaDbRecoveryStore::log_identity() {

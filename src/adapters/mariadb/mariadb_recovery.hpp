@@ -26,6 +26,10 @@ class MariaDbRecoveryStore final : public RecoveryStore {
   Result<bool> try_lock(const CampaignId& campaign) override;
   void unlock(const CampaignId& campaign) override;
 
+  /// For audit: coupons and definitions that were stored before the log lost its data, in any order. The log
+  /// that was made anew need not know them. None when it has never lost any.
+  Result<std::vector<Event>> told_by_rows_alone(const CampaignId& campaign);
+
  private:
   Result<Connection*> connected();
 

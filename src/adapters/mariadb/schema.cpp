@@ -112,7 +112,14 @@ Result<void> check_schema(Connection& connection, const std::string& name) {
                       "database.name");
   }
   if (*found > schema_version()) return newer(connection, name, *found, schema_version());
-  return {};
+  if (*found == schema_version()) return {};
+  return make_error(
+      ErrorCode::unsupported,
+      fmt::format("database '{}' at {} has tables of version {}, this program reads version {}: start "
+                  "an api or a worker of this program once, which brings them up to date (see "
+                  "database.name)",
+                  name, connection.place(), *found, schema_version()),
+      "database.name");
 }
 
 Result<void> prepare_database(const ServerOptions& options) {

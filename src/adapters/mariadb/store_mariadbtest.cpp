@@ -267,6 +267,23 @@ TEST_F(StoreTest, OneProcessRecoversACampaignUntilItEnds) {
   }
 }
 
+TEST_F(StoreTest, WhatWasStoredBeforeTheLogWasLostIsToldByRowsAlone) {
+  ASSERT_TRUE(connect(database_)->execute(
+      "INSERT INTO campaign (id, name, coupon_limit, status, strategy, durability, "
+      "revision, epoch, created_at) VALUES ('sale', 'S', 9, 'open', 'atomic', "
+      "'log', 1, 2, 0)"));
+  auto one = store();
+  auto newer = coupon_event("sale", 2);
+  newer.epoch = 2;
+  ASSERT_TRUE(one->store({record(1, coupon_event("sale", 1)), record(2, newer)}));
+  EXPECT_TRUE(recovery_.told_by_rows_alone(campaign_id("sale"))->empty());
+  ASSERT_TRUE(recovery_.rewind_to_start());
+  const auto told = recovery_.told_by_rows_alone(campaign_id("sale")).value();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(std::get<CouponIssued>(told[0]).coupon, coupon_event("sale", 1).coupon);
+  EXPECT_TRUE(recovery_.told_by_rows_alone(campaign_id("other"))->empty());
+}
+
 TEST_F(StoreTest, TheLogThatPositionsAreOfIsNoted) {
   EXPECT_EQ(recovery_.log_identity().value(), "");
   ASSERT_TRUE(recovery_.note_log_identity("abc"));

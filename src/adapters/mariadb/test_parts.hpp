@@ -42,9 +42,9 @@ inline ServerOptions fresh_database() {
   }();
   auto connection = Connection::open(made);
   EXPECT_TRUE(connection) << connection.error().detail;
-  for (const char* table :
-       {"campaign", "campaign_revision", "coupon_issued_user", "coupon_watermark", "redemption",
-        "worker_offset", "dead_letter", "epoch_fence", "stock", "stock_pending", "log_identity"}) {
+  for (const char* table : {"campaign", "campaign_revision", "coupon_issued_user", "coupon_watermark",
+                            "redemption", "worker_offset", "dead_letter", "epoch_fence", "stock",
+                            "stock_pending", "log_identity", "log_loss"}) {
     const auto emptied = (*connection)->execute(std::string("DELETE FROM ") + table);
     EXPECT_TRUE(emptied) << emptied.error().detail;
   }

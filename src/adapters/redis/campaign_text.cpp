@@ -71,6 +71,26 @@ void add_fields(Command& command, const CampaignDefinition& definition) {
   command.add("created_at").add(definition.created_at.time_since_epoch().count());
 }
 
+namespace {
+
+/// `3-4 6-6`.
+std::optional<std::vector<NumberRange>> read_ranges(std::string_view text) {
+  std::vector<NumberRange> ranges;
+  while (!text.empty()) {
+    NumberRange range;
+    const auto* const end = text.data() + text.size();
+    const auto [dash, wrong_first] = std::from_chars(text.data(), end, range.first);
+    if (wrong_first != std::errc{} || dash == end || *dash != '-') return std::nullopt;
+    const auto [stop, wrong_last] = std::from_chars(dash + 1, end, range.last);
+    if (wrong_last != std::errc{} || (stop != end && *stop != ' ')) return std::nullopt;
+    ranges.push_back(range);
+    text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + (stop == end ? 0 : 1));
+  }
+  return ranges;
+}
+
+}  // namespace
+
 Result<StoredCampaign> read_campaign(const CampaignId& id, ReplyView reply, std::size_t first,
                                      Timestamp now) {
   Fields fields(reply, first);
@@ -102,6 +122,11 @@ Result<StoredCampaign> read_campaign(const CampaignId& id, ReplyView reply, std:
   stored.view.durable = stored.view.issued - fields.number<std::uint64_t>("pending");
   stored.view.held = !fields.text("hold").empty();
   stored.view.state = state_at(definition, now, stored.view.issued);
+  if (auto ranges = read_ranges(fields.text("missing_ranges"))) {
+    stored.view.missing = std::move(*ranges);
+  } else {
+    fields.wrong = "missing numbers";
+  }
   if (!fields.wrong.empty()) {
     return corrupt("campaign " + std::string(id.text()) + " has no readable " + fields.wrong);
   }
@@ -111,11 +136,12 @@ Result<StoredCampaign> read_campaign(const CampaignId& id, ReplyView reply, std:
 std::string holder_text(const CouponIssued& event) {
   std::string text;
   text.reserve(80);
-  append_number(text, static_cast<std::int64_t>(event.coupon.sequence));
-  text += ' ';
   std::array<char, 16> code;
   event.coupon.code.write(code.data());
+  text += "0 ";
   text.append(code.data(), code.size());
+  text += ' ';
+  append_number(text, static_cast<std::int64_t>(event.coupon.sequence));
   text += ' ';
   append_number(text, event.coupon.decided_at.time_since_epoch().count());
   text += ' ';
@@ -134,24 +160,27 @@ Result<Decision> read_holder(const UserId& user, std::string_view text) {
     decision.pending = true;
     text.remove_prefix(1);
   }
-  std::array<std::string_view, 7> parts;
+  std::array<std::string_view, 8> parts;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto end = i + 1 == parts.size() ? text.size() : std::min(text.find(' '), text.size());
     parts[i] = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
+  std::int64_t offset = 0;
+  std::int64_t base = 0;
   std::int64_t decided_at = 0;
   const auto code = CouponCode::parse(parts[1]);
-  if (!read_number(parts[0], decision.coupon.sequence) || !code || !read_number(parts[2], decided_at) ||
-      !read_number(parts[3], decision.epoch) || !read_number(parts[4], decision.revision) ||
-      (parts[5] != "0" && parts[5] != "1") || parts[6].empty()) {
+  if (!read_number(parts[0], offset) || !code || !read_number(parts[2], base) || offset + base < 1 ||
+      !read_number(parts[3], decided_at) || !read_number(parts[4], decision.epoch) ||
+      !read_number(parts[5], decision.revision) || (parts[6] != "0" && parts[6] != "1") || parts[7].empty()) {
     return corrupt("user " + std::string(user.text()) + " holds what cannot be read: " + std::string(whole));
   }
-  decision.refilled = parts[5] == "1";
+  decision.refilled = parts[6] == "1";
+  decision.coupon.sequence = static_cast<std::uint64_t>(offset + base);
   decision.coupon.user = user;
   decision.coupon.code = *code;
   decision.coupon.decided_at = Timestamp{Duration{decided_at}};
-  decision.outbox = parts[6] == "-" ? 0 : packed_entry(parts[6]);
+  decision.outbox = parts[7] == "-" ? 0 : packed_entry(parts[7]);
   return decision;
 }
 

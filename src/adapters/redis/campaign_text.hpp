@@ -58,7 +58,8 @@ struct StoredCampaign {
 /// newer format)
 Result<StoredCampaign> read_campaign(const CampaignId& id, ReplyView reply, std::size_t first, Timestamp now);
 
-/// `sequence code decided_at epoch revision refilled outbox`, without the last one.
+/// `offset code base decided_at epoch revision refilled outbox`, without the last one; the number is offset +
+/// base (scripts/decide.lua says why).
 std::string holder_text(const CouponIssued& event);
 /// A holder as find() and decide() give it: `!` in front when pending. The decision is `already_issued`.
 Result<Decision> read_holder(const UserId& user, std::string_view text);

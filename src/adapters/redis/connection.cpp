@@ -14,6 +14,8 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
+constexpr auto kGrace = std::chrono::milliseconds(20);
+
 Error lost(const std::string& why) {
   return make_error(ErrorCode::unknown_outcome,
                     "the connection to Redis ended before it had answered: " + why);
@@ -118,6 +120,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
     socket_ = std::make_shared<Socket>(shard_);
     reader_.emplace();
     handshake_.clear();
+    late_ = false;
     arm(Steady::now() + options_.connect_timeout);
     const auto weak = weak_from_this();
     Socket::Events events;
@@ -256,8 +259,14 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
       if (self->waiting_.empty()) return;
       const auto first = self->waiting_.front().deadline;
       if (first != Steady::time_point() && first <= Steady::now()) {
-        return self->broken(make_error(ErrorCode::unknown_outcome, "it has not answered in time"));
+        if (std::exchange(self->late_, true)) {
+          return self->broken(make_error(ErrorCode::unknown_outcome, "it has not answered in time"));
+        }
+        // Perhaps it was this process that stood still: what has arrived meanwhile is read before it is
+        // judged.
+        return self->arm(Steady::now() + kGrace);
       }
+      self->late_ = false;
       self->arm(first == Steady::time_point() ? Steady::now() + self->options_.timeout : first);
     });
   }
@@ -277,6 +286,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
   std::uint64_t begins_at_ = 0;
   boost::asio::steady_timer timer_;
   bool timer_armed_ = false;
+  bool late_ = false;
   Duration pause_;
   bool up_ = false;
   bool told_down_ = false;

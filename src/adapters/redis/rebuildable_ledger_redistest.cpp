@@ -170,6 +170,7 @@ TEST_F(RebuildableLedgerTest, ManyAreFilledInAndPagedThrough) {
   while (true) {
     const auto page = await<std::vector<Decision>>(
         executor_, [&](auto done) { instance_.ledger().holders(sale_.id, after, 10'000, std::move(done)); });
+    ASSERT_TRUE(page.has_value()) << page.error().detail;
     if (page->empty()) break;
     for (const auto& holder : *page) {
       ASSERT_EQ(holder.coupon.sequence, ++after);

@@ -213,6 +213,7 @@ class History {
     EXPECT_EQ((*shown)->durable, (*expected)->durable);
     EXPECT_EQ((*shown)->state, (*expected)->state);
     EXPECT_EQ((*shown)->held, (*expected)->held);
+    EXPECT_EQ((*shown)->missing, (*expected)->missing);
   }
 
   void compare_holders(const char* id) {

@@ -1,6 +1,5 @@
 #include "adapters/redis/redis_ledger.hpp"
 
-#include <array>
 #include <map>
 
 #include "adapters/redis/holder_pages.hpp"
@@ -17,7 +16,6 @@ namespace {
 
 /// A longer batch is cut: one call holds the server for about a millisecond then, and Lua's stack has an end.
 constexpr std::size_t kMostInOneCall = 512;
-constexpr std::int64_t kRefilled = std::int64_t{1} << 40;
 constexpr std::int64_t kSameBatch = -1000;
 
 Outcome outcome_of(std::int64_t item) {
@@ -119,13 +117,16 @@ void RedisLedger::decide_group(const CampaignId& id, std::vector<std::size_t> pl
   command.add(campaign.guard).add(static_cast<std::int64_t>(n));
   for (const auto place : places) command.add(gather->batch[place].user.text());
   std::vector<CouponCode> codes(n);
-  std::array<char, 16> code;
-  for (auto& made : codes) {
+  std::string word;
+  for (std::size_t i = 0; i < n; ++i) {
     CouponCode::Bytes bytes;
     random_.fill(bytes);
-    made = CouponCode(bytes);
-    made.write(code.data());
-    command.add({code.data(), code.size()});
+    codes[i] = CouponCode(bytes);
+    word.clear();
+    redis::append_number(word, static_cast<std::int64_t>(i + 1));
+    word.resize(word.size() + 17, ' ');
+    codes[i].write(word.data() + word.size() - 16);
+    command.add(word);
   }
   core_.connection.run(
       ScriptId::decide, std::move(command),
@@ -147,23 +148,29 @@ void RedisLedger::decide_group(const CampaignId& id, std::vector<std::size_t> pl
         core_.saw_revision(core_.campaign(id), common.revision);
         const Timestamp decided_at{Duration{reply[4].number()}};
         const auto outbox = redis::packed_entry(reply[5].text());
+        auto next_number = static_cast<std::uint64_t>(reply[6].number());
+        std::vector<ReplyView> items(places.size());
+        for (std::size_t said = 7; said + 1 < reply.size(); said += 2) {
+          const auto place = static_cast<std::size_t>(reply[said].number());
+          if (place >= 1 && place <= items.size()) items[place - 1] = reply[said + 1];
+        }
         for (std::size_t i = 0; i < places.size(); ++i) {
           Decision& decision = decisions[places[i]];
           const auto& user = gather->batch[places[i]].user;
-          const ReplyView item = reply[i + 6];
+          const ReplyView item = items[i];
           decision = common;
-          if (item.kind() == ReplyView::Kind::text) {
+          if (item.is_nil() || item.integer() > 0) {
+            decision.outcome = Outcome::issued;
+            decision.pending = true;
+            decision.refilled = !item.is_nil();
+            decision.outbox = outbox;
+            const auto number = item.is_nil() ? next_number++ : static_cast<std::uint64_t>(item.integer());
+            decision.coupon = {user, number, codes[i], decided_at};
+          } else if (item.kind() == ReplyView::Kind::text) {
             auto held = redis::read_holder(user, item.text());
             if (!held) return gather->fail_group(held.error());
             decision = std::move(*held);
             decision.durability = common.durability;
-          } else if (item.integer() > 0) {
-            decision.outcome = Outcome::issued;
-            decision.pending = true;
-            decision.refilled = item.integer() > kRefilled;
-            decision.outbox = outbox;
-            decision.coupon = {user, static_cast<std::uint64_t>(item.integer() & (kRefilled - 1)), codes[i],
-                               decided_at};
           } else if (item.integer() < kSameBatch) {
             decision = decisions[places[static_cast<std::size_t>(kSameBatch - item.integer() - 1)]];
             decision.outcome = Outcome::already_issued;

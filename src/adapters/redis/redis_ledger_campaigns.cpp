@@ -55,7 +55,7 @@ void RedisLedger::find(CampaignId id, UserId user, Done<std::optional<Decision>>
 void RedisLedger::show(CampaignId id, Done<std::optional<CampaignView>> done) {
   const auto& campaign = core_.campaign(id);
   core_.connection.run(
-      ScriptId::show, LedgerCore::words({campaign.keys.definition}),
+      ScriptId::show, LedgerCore::words({campaign.keys.definition, campaign.keys.missing}),
       [this, id, done = std::move(done)](Result<Reply> reply) mutable {
         if (!reply) return done(reply.error());
         if (reply->is_error()) return done(error_of(*reply));

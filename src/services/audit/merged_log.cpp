@@ -14,10 +14,11 @@ constexpr std::size_t kPage = 10'000;
 }  // namespace
 
 MergedLog::MergedLog(std::vector<EventSource*> partitions, CampaignId campaign,
-                     std::vector<EpochFence> fences)
+                     std::vector<EpochFence> fences, std::vector<Event> stored_alone)
     : partitions_(std::move(partitions)),
       campaign_(campaign),
       fences_(std::move(fences)),
+      stored_alone_(std::move(stored_alone)),
       read_(partitions_.size()) {}
 
 Result<LogPosition> MergedLog::end() {
@@ -31,11 +32,11 @@ Result<LogPosition> MergedLog::end() {
       cut_.push_back(*end);
     }
   }
-  return std::accumulate(cut_.begin(), cut_.end(), LogPosition{0});
+  return std::accumulate(cut_.begin(), cut_.end(), LogPosition{stored_alone_.size()});
 }
 
 LogPosition MergedLog::reached(const std::vector<LogPosition>& stored_through) const {
-  LogPosition sum = 0;
+  LogPosition sum = stored_alone_.size();
   for (std::size_t i = 0; i < cut_.size() && i < stored_through.size(); ++i) {
     sum += std::min(cut_[i], stored_through[i]);
   }
@@ -69,6 +70,14 @@ Result<std::vector<LogRecord>> MergedLog::read(LogPosition after, std::size_t ma
 
 Result<void> MergedLog::read_on(bool to_cut) {
   std::vector<Coupon> coupons;
+  if (to_cut) {
+    for (const auto& event : stored_alone_) {
+      if (const auto* issued = std::get_if<CouponIssued>(&event)) coupons.push_back({*issued, 0, 0});
+      if (const auto* changed = std::get_if<CampaignChanged>(&event)) {
+        changes_.emplace(changed->definition.revision, changed->definition);
+      }
+    }
+  }
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     auto through = to_cut ? Result<LogPosition>(cut_[i]) : partitions_[i]->end();
     if (!through) return through.error();

@@ -25,7 +25,8 @@ namespace doorbuster::audit {
 class MergedLog final : public EventSource {
  public:
   /// \param partitions outlive this
-  MergedLog(std::vector<EventSource*> partitions, CampaignId campaign, std::vector<EpochFence> fences);
+  MergedLog(std::vector<EventSource*> partitions, CampaignId campaign, std::vector<EpochFence> fences,
+            std::vector<Event> stored_alone = {});
 
   /// \returns not_found when the log has no such campaign, corrupt, unavailable
   Result<std::vector<LogRecord>> read(LogPosition after, std::size_t max) override;
@@ -50,6 +51,7 @@ class MergedLog final : public EventSource {
   const std::vector<EventSource*> partitions_;
   const CampaignId campaign_;
   const std::vector<EpochFence> fences_;
+  std::vector<Event> stored_alone_;
   std::vector<LogPosition> cut_;                         // by partition; empty before end()
   std::vector<LogPosition> read_;                        // by partition, up to here
   std::map<std::uint32_t, CampaignDefinition> changes_;  // by revision, not merged yet

@@ -100,6 +100,17 @@ TEST_F(MergedLogTest, WhatAFenceHasMadeVoidIsNotThere) {
   EXPECT_EQ(log.voided(), 1U);
 }
 
+TEST_F(MergedLogTest, WhatWasStoredBeforeALossStandsBesideTheNewLog) {
+  first_.append(event(3, 1, 2));
+  first_.append(event(2));
+  MergedLog log({&first_, &second_}, FakeSystem::campaign(), {{2, {2, 0}}},
+                {event(1), event(2), Event(change(1, 9))});
+  EXPECT_EQ(log.end().value(), 5U);
+  EXPECT_EQ(log.reached({1, 0}), 4U);
+  EXPECT_EQ(all(log), (Found{-1, 1, 2, 2, 3}));
+  EXPECT_EQ(log.read(4, 1)->front().position, 5U);
+}
+
 TEST_F(MergedLogTest, ACampaignThatIsInNoPartitionIsNotFound) {
   first_.append(Unreadable{"poison", "{"});
   auto log = merged();
