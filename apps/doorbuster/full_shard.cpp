@@ -44,7 +44,7 @@ void FullShard::start(api::CampaignService& campaigns, Ledger::Done<void> starte
   keeper_ = std::make_unique<issuing::DefinitionKeeper>(
       issuing::DefinitionKeeper::Parts{shard_, stack_.boot_clock(), stack_.catalog(), latch_},
       [this](const std::vector<CampaignDefinition>& definitions) {
-        for (const auto& definition : definitions) strategies_.know(definition);
+        strategies_.know_all(definitions);
         redis_.know(definitions);
       },
       [&campaigns](const CampaignId& campaign) {
@@ -55,6 +55,7 @@ void FullShard::start(api::CampaignService& campaigns, Ledger::Done<void> starte
           }
         });
       });
+  strategies_.ask_before_unknown(stack_.boot_clock(), [this] { keeper_->refresh(); });
   keeper_->start(std::move(started));
 }
 

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 
 #include "adapters/mariadb/schema.hpp"
 #include "apps/doorbuster/full_shard.hpp"
 #include "apps/doorbuster/stack_settings.hpp"
 #include "base/log.hpp"
 #include "core/issuing/sold_out_latch.hpp"
+#include "services/issuing/strategy_ledger.hpp"
 
 namespace doorbuster {
 namespace {
@@ -17,7 +19,8 @@ namespace {
 constexpr std::size_t kMostLookupsWaiting = 4096;
 constexpr std::size_t kMostChangesWaiting = 1024;
 constexpr std::size_t kDatabaseThreads = 4;
-constexpr Duration kRecoveryWaits = std::chrono::milliseconds(150);
+constexpr Duration kLookPatience = std::chrono::seconds(60);
+constexpr auto kLookAgainAfter = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -73,12 +76,12 @@ Result<void> FullStack::open_parts(const config::Settings& settings) {
   rebuildable_ = std::make_unique<RedisRebuildableLedger>(redis_);
   recovery_store_ = std::make_unique<mariadb::MariaDbRecoveryStore>(*database, topic_);
   recovery::SupervisorOptions how;
-  how.first_wait = kRecoveryWaits;
+  how.wall_clock = &wall_clock_;
   recovery_ = std::make_unique<recovery::RecoveryThread>(
       recovery::Parts{*recovery_store_, *reader_, *rebuildable_}, boot_clock_, how);
   // Before anything is decided: a log that has lost its data concerns every campaign.
   if (auto_recover_) {
-    if (const auto looked = recovery_->look_at_log(); !looked) return looked;
+    if (const auto looked = look_at_log(); !looked) return looked;
     recovery_->start();
     return {};
   }
@@ -91,6 +94,16 @@ Result<void> FullStack::open_parts(const config::Settings& settings) {
                                             "api.auto_recover is off: run doorbuster recover --all");
 }
 
+Result<void> FullStack::look_at_log() {
+  // Another process may be at the same recovery: it is waited for.
+  const auto until = boot_clock_.now() + kLookPatience;
+  for (;;) {
+    auto looked = recovery_->look_at_log();
+    if (looked || looked.error().code != ErrorCode::conflict || boot_clock_.now() > until) return looked;
+    std::this_thread::sleep_for(kLookAgainAfter);
+  }
+}
+
 std::unique_ptr<StackShard> FullStack::attach(rt::Shard& shard) {
   return std::make_unique<FullShard>(*this, shard);
 }
@@ -101,6 +114,7 @@ api::CampaignOptions FullStack::campaign_options() const {
   options.durabilities = {Durability::log, Durability::ledger};
   options.stack = "full";
   options.limit_settles = SoldOutLatch::kTrust;
+  options.creation_settles = 2 * issuing::StrategyLedger::kUnknownLasts;
   return options;
 }
 

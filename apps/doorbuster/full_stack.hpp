@@ -55,9 +55,11 @@ class FullStack final : public ApiStack {
  private:
   FullStack() = default;
   Result<bool> compare_log_with_rows();
+  Result<void> look_at_log();
   Result<void> open_parts(const config::Settings& settings);
 
   BootClock boot_clock_;
+  SystemClock wall_clock_;
   std::string places_;
   redis::Options redis_;
   std::string topic_;

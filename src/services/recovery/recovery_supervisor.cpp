@@ -41,8 +41,7 @@ RecoverySupervisor::RecoverySupervisor(Parts parts, Clock& clock, SupervisorOpti
 
 void RecoverySupervisor::notice(const CampaignId& campaign) {
   const std::lock_guard lock(mutex_);
-  const auto [found, first] =
-      cases_.try_emplace(campaign, Case{clock_.now() + options_.first_wait, options_.first_back_off, true});
+  const auto [found, first] = cases_.try_emplace(campaign, Case{clock_.now(), options_.first_back_off, true});
   if (!first) found->second.closed = true;
 }
 
@@ -131,6 +130,10 @@ Result<bool> RecoverySupervisor::try_recover(const CampaignId& campaign) {
   if (!open) return open.error();
   if (*open) return true;
 
+  if (options_.wall_clock != nullptr && found->revision == 1 && found->epoch == 1 &&
+      options_.wall_clock->now() - found->created_at < options_.creation_takes) {
+    return make_error(ErrorCode::not_ready, "it is being created at this moment");
+  }
   const Timestamp began = clock_.now();
   log().info("recovery: campaign {} is closed; reading back what it must say", campaign.text());
   const auto reports = recovery_.recover(campaign);

@@ -95,19 +95,17 @@ TEST_F(RecoverySupervisorTest, FailuresAreTriedAgainLaterAndLater) {
   EXPECT_EQ(supervisor_.stats().waiting, 0U);
 }
 
-TEST_F(RecoverySupervisorTest, WhatIsOpenedWithinTheFirstWaitIsNoCase) {
+TEST_F(RecoverySupervisorTest, WhatIsBeingCreatedIsLeftToItsCreatorForAWhile) {
   SupervisorOptions options;
-  options.first_wait = 100ms;
+  options.wall_clock = &clock_;  // the campaign was created at the clock's start
   RecoverySupervisor patient({store_, log_, ledger_}, clock_, options);
   redis_.flush();
   patient.notice(definition_.id);
   patient.run_due();
   EXPECT_EQ(epoch(), 1U);
-  redis_.prepare(definition_.id, 1);
-  EXPECT_TRUE(redis_.open(definition_, 1));
-  clock_.advance(100ms);
+  clock_.advance(5s);
   patient.run_due();
-  EXPECT_EQ(epoch(), 1U) << "its creator has opened it";
+  EXPECT_EQ(epoch(), 2U) << "he has died";
 }
 
 TEST_F(RecoverySupervisorTest, ALostLogIsNoticedWithoutBeingTold) {
