@@ -28,7 +28,9 @@ endif()
 
 find_program(DOORBUSTER_CCACHE ccache)
 if(DOORBUSTER_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${DOORBUSTER_CCACHE})
+  # Paths count from the checkout: another checkout of the same sources finds what this one has compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=true
+    ${DOORBUSTER_CCACHE})
 endif()
 find_program(DOORBUSTER_MOLD mold)
 if(DOORBUSTER_MOLD)

@@ -1,7 +1,6 @@
 #include "apps/doorbuster/api_command.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -11,6 +10,7 @@
 
 #include "apps/doorbuster/embedded_stack.hpp"
 #include "apps/doorbuster/error_exit.hpp"
+#include "apps/doorbuster/file_limit.hpp"
 #include "apps/doorbuster/full_stack.hpp"
 #include "apps/doorbuster/io_shard.hpp"
 #include "apps/doorbuster/registry_membership.hpp"
@@ -26,14 +26,6 @@ constexpr Duration kDrainPatience = std::chrono::seconds(8);
 constexpr Duration kSettlePatience = std::chrono::seconds(1);
 constexpr Duration kReadyPatience = std::chrono::seconds(10);
 constexpr const char* kPipelining = "64";  // requests at once that a gateway may put on one connection
-
-/// Connections are files: the usual soft limit of 1024 would end a crowd there.
-void raise_file_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 Result<api::Authorizer> authorizer_of(const config::Settings& settings, const std::string& bind) {
   std::vector<api::Token> tokens;

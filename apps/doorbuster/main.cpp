@@ -10,6 +10,7 @@
 #endif
 #include "apps/doorbuster/campaign_command.hpp"
 #include "apps/doorbuster/error_exit.hpp"
+#include "apps/doorbuster/gateway_command.hpp"
 #include "apps/doorbuster/recover_command.hpp"
 #include "apps/doorbuster/registry_command.hpp"
 #include "apps/doorbuster/up_command.hpp"
@@ -27,6 +28,7 @@ int run(int argc, char** argv) {
   doorbuster::add_api_command(app, exit_code);
   doorbuster::add_worker_command(app, exit_code);
   doorbuster::add_registry_command(app, exit_code);
+  doorbuster::add_gateway_command(app, exit_code);
   doorbuster::add_campaign_command(app, exit_code);
 #ifdef DOORBUSTER_HAS_BENCH
   doorbuster::add_bench_command(app, exit_code);

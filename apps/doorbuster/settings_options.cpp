@@ -16,9 +16,11 @@ void SettingsOptions::add_to(CLI::App& command, std::string role) {
     auto help = fmt::format("{} [{}; {}]", property.help, property.standard, config::environment_name(key));
     const std::string flag(property.flag);
     if (property.type == config::Type::boolean) {
-      // `--gateway`, `--no-gateway`, `--gateway=false`
+      // `--gateway`, `--gateway false`, `--no-gateway`
+      options_[key] = command.add_option(flag, values_[key], std::move(help))->expected(0, 1);
       const auto name = flag.substr(flag.rfind("--with-", 0) == 0 ? 7 : 2);
-      options_[key] = command.add_flag(flag + ",!--no-" + name, values_[key], std::move(help));
+      const std::string same = "the same as " + flag + " false";
+      negations_[key] = command.add_flag("--no-" + name, same);
       continue;
     }
     options_[key] = command.add_option(flag, values_[key], std::move(help));
@@ -29,7 +31,12 @@ Result<config::Settings> SettingsOptions::load() const {
   config::Settings::Sources sources;
   sources.file = file_;
   for (const auto& [key, option] : options_) {
-    if (option->count() > 0) sources.flags[key] = values_.at(key);
+    if (option->count() == 0) continue;
+    const bool alone = values_.at(key).empty() && negations_.count(key) > 0;
+    sources.flags[key] = alone ? "true" : values_.at(key);
+  }
+  for (const auto& [key, negation] : negations_) {
+    if (negation->count() > 0) sources.flags[key] = "false";
   }
   sources.environment = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());

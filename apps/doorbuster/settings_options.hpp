@@ -24,6 +24,7 @@ class SettingsOptions {
   std::string file_;
   std::map<std::string, std::string> values_;
   std::map<std::string, CLI::Option*> options_;
+  std::map<std::string, CLI::Option*> negations_;  // of what is true or false
 };
 
 }  // namespace doorbuster

@@ -220,7 +220,7 @@ class Planner {
     plan.stop_order = kStopGateway;
     plan.is_entry = true;
     plan.target.ready_path = "/v1/campaigns";  // all the way to an api that is ready
-    if (!api::is_loopback(bind_)) plan.arguments.emplace_back("--allow-public");
+    if (!api::is_loopback(bind_)) plan.arguments.insert(plan.arguments.end(), {"--allow-public", "true"});
     if (registry_port_ == 0) {
       std::string addresses;
       for (const auto port : api_ports_)

@@ -110,9 +110,9 @@ class Pairs(unittest.TestCase):
 class Templates(unittest.TestCase):
     def test_every_name_of_a_template_is_filled_in(self):
         values = dict(PORT=1, DIR="/d", USER_LINE="", FILES=1, CONNECTIONS=1, BODY="{}", MODULES="/m", PEERS="/p",
-                      REDIS_PORT=2, SHA="f")
+                      REDIS_PORT=2, SHA="f", UPSTREAM_PORT=3)
         with tempfile.TemporaryDirectory() as folder:
-            for template in (name for name in os.listdir(servers.PEERS) if name.endswith(".conf")):
+            for template in (name for name in os.listdir(servers.PEERS) if name.endswith((".conf", ".cfg"))):
                 with open(servers.fill(template, folder, values), encoding="utf-8") as file:
                     self.assertIsNone(re.search(r"@[A-Z_]+@", file.read()), template)
 

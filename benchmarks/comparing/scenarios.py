@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 
-from comparing import generators, servers
+from comparing import gateway, generators, servers
 from comparing.figures import Budget, Derived, Line, Side
 from comparing.processes import Failure, Group, http
 
@@ -240,5 +240,6 @@ SCENARIOS = {
     "coupon": (coupon, lambda: None),
     "coupon-redis": (coupon_redis, lua_redis_missing),
     "refusal": (refusal, lua_redis_missing),
+    "gateway": (gateway.run, gateway.missing),
     "generator": (generator, lambda: None),
 }

@@ -91,8 +91,8 @@ constexpr std::array kUp = {
              "embedded: one api with everything in it; full: over Redis, Kafka and MariaDB"},
     Property{"up.instances", "--instances", Type::integer, "1", 1, 64,
              "api processes; several only with --stack full"},
-    Property{"up.gateway", "--gateway", Type::boolean, "false", 0, 0, "a gateway in front"},
-    Property{"up.registry", "--with-registry", Type::boolean, "false", 0, 0,
+    Property{"up.gateway", "--gateway", Type::boolean, "true", 0, 0, "a gateway in front"},
+    Property{"up.registry", "--with-registry", Type::boolean, "true", 0, 0,
              "a registry of its own; without, the gateway is told the addresses"},
     Property{"up.registry_port", "--registry-port", Type::integer, "8761", 0, 65535,
              "TCP port of the registry; 0: any free one"},
@@ -100,6 +100,66 @@ constexpr std::array kUp = {
              "TCP port of the first api, the others follow; 0: any free ones"},
     Property{"up.worker_port", "--worker-port", Type::integer, "9091", 0, 65535,
              "TCP port of the worker; 0: any free one"},
+    Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
+};
+
+constexpr std::array kGateway = {
+    Property{"gateway.bind", "--bind", Type::text, "127.0.0.1", 0, 0, "IP address to listen on"},
+    Property{"gateway.port", "--port", Type::integer, "8080", 0, 65535,
+             "TCP port; 0 takes any free one and prints it"},
+    Property{"gateway.allow_public", "--allow-public", Type::boolean, "false", 0, 0,
+             "listen on others than loopback: the instances must check tokens themselves"},
+    Property{"gateway.io_threads", "--io-threads", Type::integer, "1", 1, 64, "threads for connections"},
+    Property{"gateway.upstream", "--upstream", Type::optional_text, "", 0, 0,
+             "fixed addresses in place of the service 'coupon-api': http://127.0.0.1:8081,..."},
+    Property{"gateway.upstream_pipelining", "--upstream-pipelining", Type::integer, "256", 0, 4096,
+             "requests that a connection to --upstream takes at once; 0: they are not api instances of ours"},
+    Property{"gateway.lookup", "--lookup", Type::text, "local", 0, 0,
+             "how instances are found for a request: local or registry"},
+    Property{"gateway.balance", "--balance", Type::text, "two_choices", 0, 0,
+             "two_choices, least_outstanding or round_robin"},
+    Property{"gateway.most_connections", "--most-connections", Type::integer, "20000", 1, 1'000'000,
+             "clients at once on each thread; further ones get 503"},
+    Property{"gateway.most_in_flight", "--most-in-flight", Type::integer, "32768", 1, 10'000'000,
+             "requests without a reply on each thread; further ones get 503"},
+    Property{"gateway.most_waiting", "--most-waiting", Type::integer, "16384", 0, 10'000'000,
+             "requests that wait for a connection to an instance; further ones get 503"},
+    Property{"gateway.most_header_bytes", "--most-header-bytes", Type::integer, "16384", 256, 1'048'576,
+             "of a request's line and header; then 431"},
+    Property{"gateway.most_body_bytes", "--most-body-bytes", Type::integer, "67108864", 0, 1'000'000'000'000,
+             "of a request's body; then 413"},
+    Property{"gateway.header_timeout", "--header-timeout", Type::duration, "10s", 0, 0,
+             "from a request's first byte to its last; between two reads of a long body"},
+    Property{"gateway.idle_timeout", "--idle-timeout", Type::duration, "75s", 0, 0,
+             "a client's, between two requests"},
+    Property{"gateway.write_timeout", "--write-timeout", Type::duration, "30s", 0, 0,
+             "a client that takes nothing of its replies for so long is cut off"},
+    Property{"gateway.request_timeout", "--request-timeout", Type::duration, "15s", 0, 0,
+             "until an instance's reply begins, retries included; then 504"},
+    Property{"gateway.connect_timeout", "--connect-timeout", Type::duration, "1s", 0, 0, "to an instance"},
+    Property{"gateway.upstream_idle", "--upstream-idle", Type::duration, "4s", 0, 0,
+             "an exclusive connection to an instance is kept so long without a request"},
+    Property{"gateway.pipelined_connections", "--pipelined-connections", Type::integer, "4", 1, 256,
+             "shared connections to an instance, before any is full or stalls"},
+    Property{"gateway.upstream_connections", "--upstream-connections", Type::integer, "512", 1, 65535,
+             "most connections to an instance, of each kind, on each thread"},
+    Property{"gateway.retries", "--retries", Type::integer, "3", 0, 10, "of one request"},
+    Property{"gateway.retry_percent", "--retry-percent", Type::integer, "20", 0, 100,
+             "retries behind the first, as a share of a service's requests"},
+    Property{"gateway.check_path", "--check-path", Type::optional_text, "/healthz", 0, 0,
+             "asked of each instance; below 500 is well; empty: only those that are out are asked, by '/'"},
+    Property{"gateway.check_every", "--check-every", Type::duration, "1s", 0, 0,
+             "between two checks of an instance that is well; four times as often when it is out"},
+    Property{"gateway.eject_after", "--eject-after", Type::integer, "5", 0, 1000,
+             "failures in a row that put an instance out for a while; 0: never"},
+    Property{"gateway.panic_percent", "--panic-percent", Type::integer, "50", 0, 100,
+             "with fewer healthy instances all are used, except refused and deregistered ones"},
+    Property{"gateway.access_log_every", "--access-log-every", Type::integer, "0", 0, 1'000'000'000,
+             "one line in the log for so many requests; 0: none"},
+    Property{"gateway.cors_origins", "--cors-origins", Type::optional_text, "", 0, 0,
+             "origins whose pages may call, with commas; '*': all; empty: none"},
+    Property{"gateway.trusted_proxies", "--trusted-proxies", Type::optional_text, "", 0, 0,
+             "address ranges whose X-Forwarded fields are believed: 10.0.0.0/8, ..."},
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 
@@ -186,10 +246,12 @@ constexpr std::array<Property, A + B> joined(const std::array<Property, A>& firs
 
 constexpr auto kStack = joined(joined(kRedis, kKafka), kDatabase);
 constexpr auto kApiAll = joined(joined(kApi, kEureka), kStack);
+constexpr auto kGatewayAll = joined(kGateway, kEureka);
 constexpr auto kWorkerAll = joined(joined(kWorker, kEureka), kStack);
 constexpr auto kRecoverAll = joined(kRecover, kStack);
 
-constexpr std::array<std::string_view, 6> kRoles = {"api", "up", "worker", "recover", "audit", "registry"};
+constexpr std::array<std::string_view, 7> kRoles = {"api",     "up",    "gateway", "worker",
+                                                    "recover", "audit", "registry"};
 
 constexpr std::array<std::string_view, 8> kOtherVariables = {
     "DOORBUSTER_TOKEN",         // commands that speak to an api: whoever they are
@@ -214,6 +276,7 @@ std::span<const std::string_view> other_variables() {
 
 std::span<const Property> properties_of(std::string_view role) {
   if (role == "api") return kApiAll;
+  if (role == "gateway") return kGatewayAll;
   if (role == "up") return kUp;
   if (role == "registry") return kRegistry;
   if (role == "worker") return kWorkerAll;

@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,9 @@ namespace {
 constexpr std::string_view kVariablePrefix = "DOORBUSTER_";
 /// Where tests find their servers.
 constexpr std::string_view kTestPrefix = "DOORBUSTER_TEST_";
+constexpr std::array<std::string_view, 12> kRouteFields = {
+    "path",   "path_suffix", "host",    "methods",    "header",    "strip",
+    "prefix", "to",          "timeout", "idempotent", "exclusive", "pipelining"};
 
 const Property* find_property(std::span<const Property> properties, std::string_view key) {
   const auto found =
@@ -191,6 +195,24 @@ Result<void> Settings::read_file(std::string_view role, const std::string& path)
               *slot = field.second.as<std::string>();
             }
             tokens_.push_back(std::move(token));
+          }
+          continue;
+        }
+        if (key == "gateway.routes") {
+          if (!entry.second.IsSequence())
+            return wrong(fmt::format("{}: gateway.routes is a list", at(entry.first)));
+          for (const auto& item : entry.second) {
+            if (!item.IsMap()) return wrong(fmt::format("{}: a route is {{path: ..., to: ...}}", at(item)));
+            RouteItem route{{}, at(item)};
+            for (const auto& field : item) {
+              const auto field_name = field.first.as<std::string>();
+              if (std::find(kRouteFields.begin(), kRouteFields.end(), field_name) == kRouteFields.end())
+                return wrong(fmt::format("{}: a route has no '{}'", at(field.first), field_name));
+              if (!field.second.IsScalar())
+                return wrong(fmt::format("{}: '{}' is one value", at(field.first), field_name));
+              route.fields[field_name] = field.second.as<std::string>();
+            }
+            routes_.push_back(std::move(route));
           }
           continue;
         }

@@ -52,6 +52,12 @@ struct TokenEntry {
   std::string place;  ///< file and line
 };
 
+/// An item of `gateway.routes`: its fields as they stand there.
+struct RouteItem {
+  std::map<std::string, std::string> fields;
+  std::string place;  ///< file and line
+};
+
 /// Immutable after load().
 class Settings {
  public:
@@ -72,12 +78,14 @@ class Settings {
   /// \returns invalid when both are given or the file cannot be read
   Result<std::string> secret(const std::string& key) const;
   const std::vector<TokenEntry>& tokens() const { return tokens_; }
+  const std::vector<RouteItem>& routes() const { return routes_; }
 
  private:
   Result<void> read_file(std::string_view role, const std::string& path);
 
   std::map<std::string, std::string, std::less<>> values_;
   std::vector<TokenEntry> tokens_;
+  std::vector<RouteItem> routes_;
 };
 
 /// `api.port` → `DOORBUSTER_API_PORT`.

@@ -1,9 +1,4 @@
-#include <sys/epoll.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "net/http_connection.hpp"
 
@@ -19,7 +14,9 @@ constexpr std::size_t kSweepParts = 4;
 http::ParseLimits limits_of(const HttpServerOptions& options) {
   http::ParseLimits limits;
   limits.header_bytes = options.most_header_bytes;
+  limits.headers = options.most_headers;
   limits.body_bytes = options.most_body_bytes;
+  limits.streamed_bytes = options.most_streamed_bytes;
   return limits;
 }
 
@@ -40,7 +37,7 @@ ConnectionHost::ConnectionHost(rt::Shard& the_shard, const HttpServerOptions& th
       scratch(new char[kScratchBytes]),
       tick_length(tick_length_for(options)),
       idle_ticks(ticks(options.idle_timeout)),
-      epoll_(the_shard.context().get_executor()) {}
+      events_(std::make_shared<EventSet>(the_shard)) {}
 
 std::uint32_t ConnectionHost::ticks(Duration duration) const {
   return static_cast<std::uint32_t>(
@@ -48,48 +45,15 @@ std::uint32_t ConnectionHost::ticks(Duration duration) const {
 }
 
 Result<void> ConnectionHost::start_watching() {
-  const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
-  if (descriptor < 0) {
-    return make_error(ErrorCode::unavailable,
-                      std::string("cannot make an epoll: ") + ::strerrordesc_np(errno));
-  }
-  epoll_.assign(descriptor);
-  wait_for_events();
-  return {};
+  return events_->start();
 }
 
 void ConnectionHost::stop_watching() {
-  boost::system::error_code ignored;
-  epoll_.close(ignored);
+  events_->stop();
 }
 
 bool ConnectionHost::watch(HttpConnection& connection, int descriptor) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.ptr = &connection;
-  return ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, descriptor, &event) == 0;
-}
-
-void ConnectionHost::wait_for_events() {
-  epoll_.async_wait(decltype(epoll_)::wait_read, [weak = self](const boost::system::error_code& error) {
-    const auto host = weak.lock();
-    if (!error && host) host->dispatch_events();
-  });
-}
-
-void ConnectionHost::dispatch_events() {
-  if (!epoll_.is_open()) return;
-  std::array<epoll_event, 256> events;
-  const int count = ::epoll_wait(epoll_.native_handle(), events.data(), static_cast<int>(events.size()), 0);
-  dispatching_ = true;
-  for (int i = 0; i < count; ++i) {
-    const auto& event = events[static_cast<std::size_t>(i)];
-    static_cast<HttpConnection*>(event.data.ptr)->on_ready(event.events);
-  }
-  dispatching_ = false;
-  closed_.clear();
-  // Asio arms its wait anew: what one batch could not hold is told at once.
-  if (epoll_.is_open()) wait_for_events();
+  return events_->watch(connection, descriptor);
 }
 
 void ConnectionHost::flush_later(std::shared_ptr<HttpConnection> connection) {
@@ -120,7 +84,7 @@ void ConnectionHost::remove(HttpConnection& connection) {
   if (!connection.refused()) --stats.open;
   const auto at = connection.index;
   DOORBUSTER_ASSERT(connections[at].get() == &connection);
-  if (dispatching_) closed_.push_back(connections[at]);
+  events_->bury(connections[at]);
   if (at + 1 != connections.size()) {
     std::swap(connections[at], connections.back());
     connections[at]->index = at;

@@ -21,8 +21,8 @@ constexpr int kMostReadsInARow = 16;
 
 }  // namespace
 
-HttpConnection::HttpConnection(ConnectionHost& host, int descriptor)
-    : host_(&host), descriptor_(descriptor) {}
+HttpConnection::HttpConnection(ConnectionHost& host, int descriptor, std::string peer)
+    : host_(&host), descriptor_(descriptor), peer_(std::move(peer)) {}
 
 HttpConnection::~HttpConnection() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -79,6 +79,8 @@ void HttpConnection::read() {
 }
 
 void HttpConnection::on_end_of_input() {
+  // A body without its end: whatever was asked cannot be done.
+  if (upload_ || (host_->options.end_cancels && first_ != next_)) return close();
   input_ended_ = no_more_requests_ = true;
   read_deadline_ = 0;
   // A client may close its side and still wait for what it has asked.
@@ -98,7 +100,12 @@ void HttpConnection::take_input(std::string_view bytes) {
 
 /// \returns what belongs to a request that is not complete, or must wait
 std::string_view HttpConnection::consume(std::string_view bytes) {
-  while (!bytes.empty() && !no_more_requests_) {
+  while (host_ != nullptr && !bytes.empty() && (upload_ || !no_more_requests_)) {
+    if (upload_) {
+      bytes = feed_upload(bytes);
+      if (upload_) return bytes;
+      continue;
+    }
     if (over_limits()) {
       paused_ = true;
       return bytes;
@@ -132,19 +139,89 @@ std::string_view HttpConnection::consume(std::string_view bytes) {
         bytes.remove_prefix(size);
         break;
       }
+      case http::RequestParser::Status::streams:
+        bytes = begin_upload(bytes);
+        break;
     }
   }
+  if (host_ == nullptr) return {};
   return no_more_requests_ ? std::string_view() : bytes;
 }
 
-void HttpConnection::hand_over(const http::RequestParser& parser) {
+void HttpConnection::hand_over(http::RequestParser& parser) {
   ++host_->stats.requests;
   auto& made = new_slot();
+  made.has_correlation = parser.correlation().has_value();
+  made.correlation = parser.correlation().value_or(0);
+  parser.set_peer(peer_);
   made.head_only = parser.request().method == http::Method::head;
   made.old_version = parser.http_1_0();
   made.close = !parser.keep_alive();
   no_more_requests_ = made.close;
   host_->handler(parser.request(), Responder(shared_from_this(), next_ - 1));
+}
+
+/// \returns what lies behind the bytes that were read with the head
+std::string_view HttpConnection::begin_upload(std::string_view bytes) {
+  if (!parser_) {
+    parser_ = std::move(host_->parser);
+    host_->parser = host_->take_parser();
+  }
+  if (parser_->expects_continue() && !continue_offered_) {
+    wants_continue_ = true;
+    offer_continue();
+  }
+  upload_ = std::make_unique<Upload>(host_->shard, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->resume_upload();
+  });
+  upload_->reader = upload_->pipe.take_reader();
+  upload_->pipe.push(parser_->first_piece());
+  const auto size = parser_->consumed();
+  hand_over(*parser_);
+  bytes.remove_prefix(size);
+  if (host_ != nullptr && upload_ && (bytes.empty() || parser_->body_done())) feed_upload({});
+  return bytes;
+}
+
+/// \returns what is behind the body, or must wait until there is room
+std::string_view HttpConnection::feed_upload(std::string_view bytes) {
+  do {
+    if (upload_->pipe.full()) {
+      upload_->paused = true;
+      return bytes;
+    }
+    std::string_view piece;
+    bytes.remove_prefix(parser_->read_body(bytes, piece));
+    upload_->pipe.push(piece);
+    if (parser_->body_failed()) {
+      ++host_->stats.bad_requests;
+      slot(next_ - 1).close = no_more_requests_ = true;
+      upload_->pipe.fail(make_error(ErrorCode::malformed, std::string(parser_->failure().detail)));
+      drop_upload();
+      return {};
+    }
+    if (parser_->body_done()) {
+      upload_->pipe.end();
+      drop_upload();
+    }
+  } while (upload_ && !bytes.empty());
+  return bytes;
+}
+
+void HttpConnection::drop_upload() {
+  const auto dropped = std::move(upload_);
+  parser_->reset();
+  host_->give_parser(std::move(parser_));
+  wants_continue_ = continue_offered_ = false;
+}
+
+void HttpConnection::resume_upload() {
+  if (host_ == nullptr || !upload_ || !upload_->paused) return;
+  upload_->paused = false;
+  keep_rest(consume(tail_));
+  if (host_ == nullptr) return;
+  set_read_deadline();
+  read();
 }
 
 /// Answers in the request's turn what could not be read as one; the last words of this connection.
@@ -190,7 +267,10 @@ void HttpConnection::resume_reading() {
 
 void HttpConnection::set_read_deadline() {
   if (lingering_) return;
-  if (paused_ || no_more_requests_) {
+  if (upload_) {
+    // A long body takes as long as it takes, while it goes on.
+    read_deadline_ = upload_->paused ? 0 : host_->tick + host_->ticks(host_->options.request_timeout);
+  } else if (paused_ || no_more_requests_) {
     read_deadline_ = 0;
   } else if (parser_) {
     // From the first byte on: bytes that trickle in do not push it away.
@@ -221,7 +301,7 @@ void HttpConnection::check_deadlines() {
   if (read_deadline_ == 0 || host_->tick < read_deadline_) return;
   if (lingering_) return close();
   ++host_->stats.timed_out;
-  if (!parser_) return close();
+  if (!parser_ || upload_) return close();
   read_deadline_ = 0;
   reject(http::server_problem(408, "the rest of the request did not arrive in time"));
   host_->give_parser(std::move(parser_));
@@ -242,10 +322,16 @@ void HttpConnection::close() {
   auto& host = *std::exchange(host_, nullptr);
   ::close(std::exchange(descriptor_, -1));  // which ends the watch, too
   if (parser_) host.give_parser(std::move(parser_));
+  std::vector<ClientWatcher*> watchers;
+  for (auto request = first_; request != next_; ++request) {
+    if (auto* watcher = slot(request).watcher) watchers.push_back(watcher);
+  }
   slots_.clear();
+  upload_ = nullptr;
   // A source that is being asked right now must not be destroyed under its own feet.
   if (stream_) host.shard.post([held = std::move(stream_)] {});
   host.remove(*this);
+  for (auto* watcher : watchers) watcher->client_gone();
 }
 
 }  // namespace doorbuster::net

@@ -18,16 +18,11 @@
 // paused
 //    leaves whole requests in tail_.
 // 5. The descriptor is watched from start() to close(), without a further epoll_ctl.
-// 6. host_ is null from close() on, and nothing happens any more.
-//
-// Why not async_read_some: Asio 1.81 tries to read once more before it waits, a system call for each request
-// that finds nothing, and each operation has a state of its own to fetch from memory. Here the connections of
-// a server have an epoll of their own, and Asio waits for that one descriptor.
+// 6. While upload_ is set, everything that is read belongs to the last request's body.
+// 7. host_ is null from close() on, and nothing happens any more.
 //
 // One thread: the shard's.
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -36,13 +31,12 @@
 #include <string_view>
 #include <vector>
 
+#include "net/body_pipe.hpp"
+#include "net/event_set.hpp"
 #include "net/http_server.hpp"
 #include "proto/http/request_parser.hpp"
 
 namespace doorbuster::net {
-
-/// Sockets know their executor's type: a type-erased one costs a virtual call for every operation.
-using SocketExecutor = boost::asio::io_context::executor_type;
 
 /// What the connections of one server share.
 class ConnectionHost {
@@ -79,6 +73,7 @@ class ConnectionHost {
   /// Reads the requests that come whole, of all connections.
   std::unique_ptr<http::RequestParser> parser;
   const std::unique_ptr<char[]> scratch;
+  std::string correlation_line;  // of the reply being written
   Duration tick_length;
   std::uint32_t idle_ticks;
   std::uint32_t tick = 1;  // time here: one tick each tick_length; nobody reads a clock for a request
@@ -88,13 +83,8 @@ class ConnectionHost {
 
  private:
   void flush_all();
-  void wait_for_events();
-  void dispatch_events();
 
-  boost::asio::posix::basic_stream_descriptor<SocketExecutor> epoll_;
-  bool dispatching_ = false;
-  // Closed while events are being told: a later event of the same batch may still name them.
-  std::vector<std::shared_ptr<HttpConnection>> closed_;
+  std::shared_ptr<EventSet> events_;
   std::vector<std::shared_ptr<HttpConnection>> to_flush_;
   std::vector<std::shared_ptr<HttpConnection>> flushing_;
   std::vector<std::string> buffers_;
@@ -102,17 +92,16 @@ class ConnectionHost {
   std::size_t next_to_check_ = 0;
 };
 
-class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+class HttpConnection final : public Watched, public std::enable_shared_from_this<HttpConnection> {
  public:
   /// \param descriptor a non-blocking socket, owned from now on
-  HttpConnection(ConnectionHost& host, int descriptor);
+  HttpConnection(ConnectionHost& host, int descriptor, std::string peer);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
 
   void start();
-  /// \param events of epoll
-  void on_ready(std::uint32_t events);
+  void on_ready(std::uint32_t events) override;
   /// Answers with `response`, which is the only thing this connection will ever say.
   void refuse(const http::Response& response);
   /// Sends what is complete; called by the host at the end of a turn.
@@ -120,6 +109,14 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   /// \pre the request is in the air and has not been answered
   void answer(std::uint64_t request, const http::Response& response);
   void answer_stream(std::uint64_t request, const http::Response& head, std::unique_ptr<BodySource> body);
+  /// Where the reply is to be written as bytes; null when the connection has gone. Behind it end_reply() or
+  /// end_stream_head(), within the same call.
+  std::string* begin_reply(std::uint64_t request, bool close, ReplyFrame& frame);
+  void end_reply(std::uint64_t request);
+  std::string* begin_stream(std::uint64_t request, bool has_length, ReplyFrame& frame);
+  void end_stream_head(std::uint64_t request, std::unique_ptr<BodySource> body);
+  std::unique_ptr<BodySource> take_body(std::uint64_t request);
+  void watch_client(std::uint64_t request, ClientWatcher* watcher);
   /// Nothing is being read or answered: may be closed without loss.
   bool idle() const;
   /// Bytes that nobody has read yet are waiting in the socket.
@@ -135,6 +132,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   struct Slot {
     std::string text;
     std::unique_ptr<BodySource> body;  // `text` is its head then
+    ClientWatcher* watcher = nullptr;
+    std::uint64_t correlation = 0;
+    bool has_correlation = false;
     bool ready = false;
     bool close = false;
     bool head_only = false;
@@ -149,12 +149,27 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     bool close = false;
   };
 
-  bool wants_input() const { return readable_ && (lingering_ || (!paused_ && !no_more_requests_)); }
+  /// The body of the last request, being read piece by piece; parser_ belongs to it.
+  struct Upload {
+    Upload(rt::Shard& shard, UniqueFunction<void()> wake) : pipe(shard, std::move(wake)) {}
+    BodyPipe pipe;
+    std::unique_ptr<BodySource> reader;  // until it is taken
+    bool paused = false;
+  };
+
+  bool wants_input() const {
+    if (!readable_) return false;
+    return lingering_ || (upload_ ? !upload_->paused : !paused_ && !no_more_requests_);
+  }
   void read();
   void on_end_of_input();
   void take_input(std::string_view bytes);
   std::string_view consume(std::string_view bytes);
-  void hand_over(const http::RequestParser& parser);
+  void hand_over(http::RequestParser& parser);
+  std::string_view begin_upload(std::string_view bytes);
+  std::string_view feed_upload(std::string_view bytes);
+  void resume_upload();
+  void drop_upload();
   void reject(const http::Response& response);
   void keep_rest(std::string_view rest);
   void offer_continue();
@@ -166,6 +181,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Slot& slot(std::uint64_t request) { return slots_[request & (slots_.size() - 1)]; }
   std::string& out();
   http::Persistence persistence_for(std::uint64_t request, Slot& slot);
+  ReplyFrame frame_for(std::uint64_t request, Slot& slot);
   void advance();
   void take_piece();
   void ask_for_piece();
@@ -198,6 +214,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::unique_ptr<http::RequestParser> parser_;
   std::string tail_;
   std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Upload> upload_;
+  std::string peer_;
 };
 
 }  // namespace doorbuster::net

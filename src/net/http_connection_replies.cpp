@@ -20,7 +20,8 @@ HttpConnection::Slot& HttpConnection::new_slot() {
     slots_ = std::move(larger);
   }
   auto& made = slot(next_++);
-  made.ready = made.close = made.chunked = made.head_only = made.old_version = false;
+  made.ready = made.close = made.chunked = made.head_only = made.old_version = made.has_correlation = false;
+  made.watcher = nullptr;
   return made;
 }
 
@@ -36,43 +37,101 @@ http::Persistence HttpConnection::persistence_for(std::uint64_t request, Slot& s
   return slot.old_version ? http::Persistence::keep_alive_1_0 : http::Persistence::keep_alive;
 }
 
-void HttpConnection::answer(std::uint64_t request, const http::Response& response) {
-  if (host_ == nullptr) return;
-  DOORBUSTER_ASSERT(request >= first_ && request < next_ && !slot(request).ready);
+/// What a reply's head must say beside the answer itself. The line of the correlation is kept by the host.
+ReplyFrame HttpConnection::frame_for(std::uint64_t request, Slot& answered) {
+  DOORBUSTER_ASSERT(request >= first_ && request < next_ && !answered.ready);
+  answered.watcher = nullptr;
+  // The rest of a body that nobody reads any more would be taken for the next request.
+  if (upload_ && request + 1 == next_ && !answered.body && !answered.chunked) {
+    answered.close = no_more_requests_ = true;
+    drop_upload();
+  }
+  ReplyFrame frame;
+  frame.head_only = answered.head_only;
+  frame.chunked = answered.chunked;
+  frame.persistence = persistence_for(request, answered);
+  if (answered.has_correlation) {
+    host_->correlation_line.assign("\r\nDoorbuster-Correlation: ");
+    char digits[20];
+    host_->correlation_line.append(digits,
+                                   std::to_chars(digits, digits + sizeof digits, answered.correlation).ptr);
+    frame.extra = host_->correlation_line;
+  }
+  return frame;
+}
+
+std::string* HttpConnection::begin_reply(std::uint64_t request, bool close, ReplyFrame& frame) {
+  if (host_ == nullptr) return nullptr;
   auto& answered = slot(request);
-  const auto persistence = persistence_for(request, answered);
+  answered.close |= close;
+  if (close && request + 1 == next_) no_more_requests_ = true;
+  frame = frame_for(request, answered);
+  return request == first_ ? &out() : &answered.text;
+}
+
+void HttpConnection::end_reply(std::uint64_t request) {
+  auto& answered = slot(request);
   if (request == first_) {
-    http::serialize(response, answered.head_only, persistence, out());
     closing_ = answered.close;
     ++first_;
     advance();
   } else {
-    http::serialize(response, answered.head_only, persistence, answered.text);
     held_bytes_ += answered.text.size();
     answered.ready = true;
   }
   if (!in_flush_list) host_->flush_later(shared_from_this());
 }
 
-void HttpConnection::answer_stream(std::uint64_t request, const http::Response& head,
-                                   std::unique_ptr<BodySource> body) {
-  if (host_ == nullptr) return;
-  DOORBUSTER_ASSERT(request >= first_ && request < next_ && !slot(request).ready);
+void HttpConnection::answer(std::uint64_t request, const http::Response& response) {
+  ReplyFrame frame;
+  auto* text = begin_reply(request, false, frame);
+  if (text == nullptr) return;
+  http::serialize(response, frame.head_only, frame.persistence, *text, frame.extra);
+  end_reply(request);
+}
+
+std::string* HttpConnection::begin_stream(std::uint64_t request, bool has_length, ReplyFrame& frame) {
+  if (host_ == nullptr) return nullptr;
   auto& answered = slot(request);
-  answered.chunked = !answered.old_version;
-  if (answered.old_version && !answered.head_only) {
-    // HTTP/1.0 has no chunks: the end of the connection is the end of the body.
-    answered.close = true;
-    no_more_requests_ = true;
+  if (!has_length) {
+    answered.chunked = !answered.old_version;
+    if (answered.old_version && !answered.head_only) {
+      // HTTP/1.0 has no chunks: the end of the connection is the end of the body.
+      answered.close = true;
+      no_more_requests_ = true;
+    }
   }
-  const auto persistence = persistence_for(request, answered);
-  const auto framing = answered.chunked ? http::Framing::chunked : http::Framing::until_close;
-  http::serialize_head(head, framing, persistence, answered.text);
+  frame = frame_for(request, answered);
+  return &answered.text;
+}
+
+void HttpConnection::end_stream_head(std::uint64_t request, std::unique_ptr<BodySource> body) {
+  auto& answered = slot(request);
   held_bytes_ += answered.text.size();
   answered.ready = true;
   if (!answered.head_only) answered.body = std::move(body);
   advance();
   if (!in_flush_list) host_->flush_later(shared_from_this());
+}
+
+void HttpConnection::answer_stream(std::uint64_t request, const http::Response& head,
+                                   std::unique_ptr<BodySource> body) {
+  ReplyFrame frame;
+  auto* text = begin_stream(request, false, frame);
+  if (text == nullptr) return;
+  const auto framing = frame.chunked ? http::Framing::chunked : http::Framing::until_close;
+  http::serialize_head(head, framing, frame.persistence, *text, frame.extra);
+  end_stream_head(request, std::move(body));
+}
+
+std::unique_ptr<BodySource> HttpConnection::take_body(std::uint64_t request) {
+  if (host_ == nullptr || !upload_ || request + 1 != next_) return nullptr;
+  return std::move(upload_->reader);
+}
+
+void HttpConnection::watch_client(std::uint64_t request, ClientWatcher* watcher) {
+  if (host_ == nullptr || request < first_ || request >= next_ || slot(request).ready) return;
+  slot(request).watcher = watcher;
 }
 
 /// Moves to out_ what is complete and whose turn has come.
@@ -110,6 +169,10 @@ void HttpConnection::take_piece() {
   if (!*arrived) {
     if (stream_->chunked) buffer += "0\r\n\r\n";
     closing_ = stream_->close;
+    if (upload_) {  // its answer is complete; nobody reads on
+      closing_ = no_more_requests_ = true;
+      drop_upload();
+    }
     stream_.reset();
     ++first_;
     return advance();
@@ -204,6 +267,36 @@ Responder::~Responder() {
 void Responder::send(const http::Response& response) {
   DOORBUSTER_ASSERT(connection_ != nullptr);
   std::exchange(connection_, nullptr)->answer(request_, response);
+}
+
+std::string* Responder::begin(bool close, ReplyFrame& frame) {
+  DOORBUSTER_ASSERT(connection_ != nullptr);
+  auto* text = connection_->begin_reply(request_, close, frame);
+  if (text == nullptr) connection_ = nullptr;
+  return text;
+}
+
+void Responder::end() {
+  std::exchange(connection_, nullptr)->end_reply(request_);
+}
+
+std::string* Responder::begin_stream(bool has_length, ReplyFrame& frame) {
+  DOORBUSTER_ASSERT(connection_ != nullptr);
+  auto* text = connection_->begin_stream(request_, has_length, frame);
+  if (text == nullptr) connection_ = nullptr;
+  return text;
+}
+
+void Responder::end_stream(std::unique_ptr<BodySource> body) {
+  std::exchange(connection_, nullptr)->end_stream_head(request_, std::move(body));
+}
+
+std::unique_ptr<BodySource> Responder::take_body() {
+  return connection_ ? connection_->take_body(request_) : nullptr;
+}
+
+void Responder::watch_client(ClientWatcher* watcher) {
+  if (connection_) connection_->watch_client(request_, watcher);
 }
 
 void Responder::send_stream(const http::Response& head, std::unique_ptr<BodySource> body) {

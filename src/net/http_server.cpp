@@ -1,5 +1,6 @@
 #include "net/http_server.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -42,6 +43,22 @@ Error bind_failed(std::string_view what, const std::string& bind, std::uint16_t 
                     fmt::format("cannot {} {}:{}: {}", what, bind, port, error.message()), "port");
 }
 
+/// An IPv4 address that came through an IPv6 socket is shown as what it is.
+std::string address_text(const sockaddr_storage& peer) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (peer.ss_family == AF_INET) {
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(peer).sin_addr, text, sizeof text);
+  } else if (peer.ss_family == AF_INET6) {
+    const auto& address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&address)) {
+      ::inet_ntop(AF_INET, address.s6_addr + 12, text, sizeof text);
+    } else {
+      ::inet_ntop(AF_INET6, &address, text, sizeof text);
+    }
+  }
+  return text;
+}
+
 /// Opens `acceptor` and binds it.
 Result<void> bind_acceptor(Acceptor& acceptor, const std::string& bind, std::uint16_t port, bool share) {
   boost::system::error_code error;
@@ -82,7 +99,7 @@ class HttpServer::Impl : public ConnectionHost, public std::enable_shared_from_t
  private:
   void accept();
   int accept_what_is_there(int most);
-  void admit(int socket);
+  void admit(int socket, std::string peer);
   void close_idle();
   void start_tick();
 
@@ -129,9 +146,12 @@ void HttpServer::Impl::accept() {
 /// \returns 0, or an error that will not go away by itself
 int HttpServer::Impl::accept_what_is_there(int most) {
   for (int i = 0; i < most && !stopped_; ++i) {
-    const int socket = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const int socket = ::accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) {
-      admit(socket);
+      admit(socket, address_text(peer));
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
@@ -141,11 +161,11 @@ int HttpServer::Impl::accept_what_is_there(int most) {
   return 0;
 }
 
-void HttpServer::Impl::admit(int socket) {
+void HttpServer::Impl::admit(int socket, std::string peer) {
   ++stats.accepted;
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  auto connection = std::make_shared<HttpConnection>(*this, socket);
+  auto connection = std::make_shared<HttpConnection>(*this, socket, std::move(peer));
   if (stats.open >= options.most_connections) {
     ++stats.refused;
     if (connections.size() - stats.open >= kMostRefusedOpen) return;

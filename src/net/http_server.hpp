@@ -34,6 +34,23 @@ class BodySource {
 
 class HttpConnection;
 
+/// What somebody who writes a reply's bytes must keep to.
+struct ReplyFrame {
+  bool head_only = false;                                    ///< the body is not written
+  bool chunked = false;                                      ///< of a stream: say so in the head
+  http::Persistence persistence = http::Persistence::close;  ///< what `Connection` says
+  std::string_view extra;  ///< further header lines, each with CR LF before it; ends with the next call
+};
+
+/// Told when the client of an unanswered request has gone.
+class ClientWatcher {
+ public:
+  virtual void client_gone() = 0;
+
+ protected:
+  ~ClientWatcher() = default;
+};
+
 /// The right to answer one request, once. Move-only. One that is destroyed unanswered answers 500.
 /// The connection may have gone meanwhile: then the answer is dropped.
 class Responder {
@@ -49,6 +66,20 @@ class Responder {
   void send_stream(const http::Response& head, std::unique_ptr<BodySource> body);
   explicit operator bool() const { return connection_ != nullptr; }
 
+  /// For those who hand a reply on: the whole message is appended to the string, then end(). Null: the client
+  /// has gone. Nothing else may be called in between. \param close the connection ends with this reply
+  std::string* begin(bool close, ReplyFrame& frame);
+  void end();
+  /// The same for a head whose body comes from a source. \param has_length the head tells the body's length;
+  /// the source keeps to it, or fails
+  std::string* begin_stream(bool has_length, ReplyFrame& frame);
+  void end_stream(std::unique_ptr<BodySource> body);
+
+  /// The body of a streamed request; once. An answer before its end closes the connection behind it.
+  std::unique_ptr<BodySource> take_body();
+  /// `watcher` is told when the client goes before the answer; null ends that.
+  void watch_client(ClientWatcher* watcher);
+
  private:
   std::shared_ptr<HttpConnection> connection_;
   std::uint64_t request_ = 0;  // its number on its connection, from 0
@@ -60,7 +91,10 @@ struct HttpServerOptions {
   std::uint16_t port = 0;                 ///< 0: any free one, see port()
   std::size_t most_connections = 20'000;  ///< further ones are answered 503 and closed
   std::size_t most_header_bytes = 8 * 1024;
+  std::size_t most_headers = 64;
   std::size_t most_body_bytes = 4 * 1024;
+  std::uint64_t most_streamed_bytes = 0;  ///< longer bodies, up to this, are streamed (Request::streamed)
+  bool end_cancels = false;  ///< a client that closes its side while a request is in the air has given it up
   std::size_t most_pipelined = 256;         ///< requests in the air on a connection; then reading pauses
   std::size_t most_unsent_bytes = 1 << 20;  ///< a client that takes its replies slower: reading pauses
   Duration request_timeout = std::chrono::seconds(10);  ///< from a request's first byte to its last

@@ -34,7 +34,7 @@ BAD_FILES = [
     ("api:\n  prot: 1\n", [":2:", "api.prot", "api.port"]),
     ("api:\n  bind: 127.0.0.1\n  port: many\n", [":3:", "api.port", "many"]),
     ("api:\n  port: 1\n  port: 2\n", [":3:", "api.port", "twice"]),
-    ("gateway:\n  port: 1\n", [":2:", "gateway.port"]),
+    ("gatewey:\n  port: 1\n", [":2:", "gatewey.port"]),
     ("api: [\n", [":"]),
     ("- a\n", [":1:"]),
     ("api:\n  tokens:\n    - {token: secret-secret-secret, role: king}\n", [":3", "king"]),

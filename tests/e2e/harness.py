@@ -122,7 +122,7 @@ class Server:
 
     def launch(self):
         command = [binary(), self.role, "--port", str(self.port), "--bind", "127.0.0.1"]
-        if self.role not in ("registry", "gateway"):  # which keep nothing
+        if self.data is not None and self.role not in ("registry", "gateway"):  # which keep nothing
             command += ["--data", self.data]
         if self.role == "up":
             command += ["--registry-port", "0", "--api-port", "0", "--worker-port", "0"]

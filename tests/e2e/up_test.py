@@ -51,7 +51,7 @@ def by_role(pid):
 
 
 class UpTest(SystemTest):
-    ROLES = {"api"}
+    ROLES = {"registry", "gateway", "api"}
 
     def up(self, *extra):
         up = self.server(role="up", extra=extra).launch()

@@ -14,6 +14,9 @@ using http::RequestParser;
 
 // Small, so that the limits are reached.
 constexpr http::ParseLimits kLimits{.header_bytes = 256, .headers = 8, .body_bytes = 64};
+// The same for a server that takes longer bodies piece by piece.
+constexpr http::ParseLimits kStreaming{
+    .header_bytes = 256, .headers = 8, .body_bytes = 16, .streamed_bytes = 128};
 
 void write(std::string_view text, std::string& transcript) {
   transcript += std::to_string(text.size()) + ":" + std::string(text) + ",";
@@ -43,8 +46,8 @@ bool record(RequestParser& parser, RequestParser::Status status, std::string& tr
 }
 
 /// Reads `input` as it grows by `cuts`, each time in memory of its own: a view kept too long is found.
-std::string read(std::string_view input, fuzz::Cuts* cuts) {
-  RequestParser parser(kLimits);
+std::string read(std::string_view input, fuzz::Cuts* cuts, const http::ParseLimits& limits) {
+  RequestParser parser(limits);
   std::string transcript;
   std::size_t begin = 0;
   std::size_t end = cuts == nullptr ? input.size() : 0;
@@ -62,6 +65,19 @@ std::string read(std::string_view input, fuzz::Cuts* cuts) {
     fuzz::check(parser.consumed() <= size, "no more is consumed than was given");
     fuzz::check(parser.consumed() > 0, "a request has bytes");
     begin += parser.consumed();
+    if (status == RequestParser::Status::streams) {
+      std::string body(parser.first_piece());
+      while (!parser.body_done() && !parser.body_failed()) {
+        if (begin == end && end == input.size()) return transcript;
+        if (begin == end) end = std::min(input.size(), end + cuts->next());
+        std::string_view piece;
+        begin += parser.read_body(input.substr(begin, end - begin), piece);
+        body += piece;
+      }
+      if (parser.body_failed()) return transcript + "failed " + std::to_string(parser.failure().status);
+      write(body, transcript);
+      fuzz::check(body.size() <= limits.streamed_bytes, "a streamed body keeps to its limit");
+    }
     parser.reset();
   }
 }
@@ -71,6 +87,9 @@ std::string read(std::string_view input, fuzz::Cuts* cuts) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto input = fuzz::view(data, size);
   fuzz::Cuts cuts(input);
-  fuzz::check(read(input, nullptr) == read(input, &cuts), "the result does not depend on the cuts");
+  fuzz::check(read(input, nullptr, kLimits) == read(input, &cuts, kLimits),
+              "the result does not depend on the cuts");
+  fuzz::check(read(input, nullptr, kStreaming) == read(input, &cuts, kStreaming),
+              "nor does it where bodies are streamed");
   return 0;
 }

@@ -20,7 +20,7 @@ constexpr Duration kLongestSilence = 45s;
 constexpr Duration kWithoutEvents = 300s;
 /// A stream that ends sooner than this is opened again only after a while.
 constexpr Duration kShortStream = 1s;
-constexpr Duration kStreamPause = 5s;
+constexpr Duration kStreamPause = 1s;
 
 }  // namespace
 
@@ -125,6 +125,7 @@ void DirectoryFollower::on_answer(std::size_t server, bool delta, const Result<n
   follow(server);
   auto next = servers_.now() + options_.poll_every;
   if (const auto forget = table_.next_forget()) next = std::min(next, *forget);
+  if (options_.follow_events && !stream_server_) next = std::min(next, no_stream_before_);
   wake_at(next);
 }
 

@@ -88,8 +88,12 @@ std::string_view status_and_reason(int status) {
       return "500 Internal Server Error";
     case 501:
       return "501 Not Implemented";
+    case 502:
+      return "502 Bad Gateway";
     case 503:
       return "503 Service Unavailable";
+    case 504:
+      return "504 Gateway Timeout";
     case 505:
       return "505 HTTP Version Not Supported";
     default:
@@ -104,7 +108,8 @@ std::string_view reason_phrase(int status) {
   return both.empty() ? "Unknown" : both.substr(4);
 }
 
-void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out) {
+void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out,
+                    std::string_view extra) {
   out += "HTTP/1.1 ";
   if (const auto both = status_and_reason(response.status); !both.empty()) {
     out += both;
@@ -118,7 +123,7 @@ void serialize_head(const Response& response, Framing framing, Persistence persi
   }
   if (framing == Framing::chunked) {
     out += "\r\nTransfer-Encoding: chunked";
-  } else if (framing == Framing::length) {
+  } else if (framing == Framing::length && response.status != 204) {
     out += "\r\nContent-Length: ";
     append_number(response.body.size(), out);
   }
@@ -128,6 +133,7 @@ void serialize_head(const Response& response, Framing framing, Persistence persi
     out += ": ";
     out += value;
   }
+  out += extra;
   if (persistence == Persistence::close) {
     out += "\r\nConnection: close";
   } else if (persistence == Persistence::keep_alive_1_0) {
@@ -136,8 +142,9 @@ void serialize_head(const Response& response, Framing framing, Persistence persi
   out += "\r\n\r\n";
 }
 
-void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out) {
-  serialize_head(response, Framing::length, persistence, out);
+void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out,
+               std::string_view extra) {
+  serialize_head(response, Framing::length, persistence, out, extra);
   if (!head_only) out += response.body;
 }
 

@@ -22,11 +22,15 @@ struct HeaderView {
 /// A request as the handler sees it. Every view ends with the handler's call: what is kept is copied.
 struct Request {
   Method method = Method::get;
-  std::string_view target;  ///< as sent: path and query
-  std::string_view path;    ///< not decoded
-  std::string_view query;   ///< without '?'; not decoded
+  std::string_view method_name;  ///< as sent: also of `other`
+  std::string_view target;       ///< as sent: path and query
+  std::string_view path;         ///< not decoded
+  std::string_view query;        ///< without '?'; not decoded
   std::span<const HeaderView> headers;
-  std::string_view body;
+  std::string_view body;                ///< empty when `streamed`
+  bool streamed = false;                ///< the body is too long to be kept: Responder::take_body() gives it
+  std::optional<std::uint64_t> length;  ///< of a streamed body; nullopt: chunked
+  std::string_view peer;                ///< the client's IP address
 
   /// The first header of that name, compared without case; empty when there is none.
   std::string_view header(std::string_view name) const;
@@ -51,9 +55,12 @@ enum class Persistence : std::uint8_t { keep_alive, keep_alive_1_0, close };
 
 /// Appends status line and headers: `Content-Type`, framing, the response's own, `Connection` where it is
 /// needed.
-void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out);
+/// \param extra further header lines, each with CR LF before it
+void serialize_head(const Response& response, Framing framing, Persistence persistence, std::string& out,
+                    std::string_view extra = {});
 /// The same with `Content-Length`, and the body unless `head_only`.
-void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out);
+void serialize(const Response& response, bool head_only, Persistence persistence, std::string& out,
+               std::string_view extra = {});
 
 /// `%41` and, in a query, `+` undone. nullopt when an escape is cut off or not hexadecimal.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space = false);

@@ -1,6 +1,7 @@
 #include "proto/http/request_parser.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <limits>
 
@@ -40,6 +41,10 @@ void RequestParser::reset() {
   length_ = 0;
   at_ = scanned_ = 0;
   query_ = {};
+  first_piece_ = {};
+  correlation_.reset();
+  request_.streamed = false;
+  request_.length.reset();
   step_ = Step::request_line;
   hosts_ = 0;
   has_length_ = has_coding_ = chunked_ = close_asked_ = keep_alive_asked_ = continue_asked_ = false;
@@ -52,12 +57,14 @@ void RequestParser::fail(int status, std::string_view detail) {
 
 RequestParser::Status RequestParser::parse(std::string_view bytes) {
   if (step_ == Step::request_line || step_ == Step::fields) parse_head(bytes);
+  if (step_ == Step::streams && !request_.streamed) begin_stream(bytes);
   if (step_ == Step::counted_body && bytes.size() - at_ >= length_) {
     at_ += static_cast<std::size_t>(length_);
     finish(bytes);
   }
   if (step_ == Step::chunked_body) parse_chunks(bytes);
-  if (step_ == Step::complete) return Status::complete;
+  if (step_ == Step::complete) return request_.streamed ? Status::streams : Status::complete;
+  if (step_ == Step::streams) return Status::streams;
   return step_ == Step::failed ? Status::failed : Status::need_more;
 }
 
@@ -97,6 +104,7 @@ void RequestParser::read_request_line(std::string_view bytes, std::string_view l
   const auto method = line.substr(0, first);
   if (method.empty() || !all_of(method, kToken)) return fail(400, "the method is not a token");
   if (method == "CONNECT") return fail(400, "CONNECT is for proxies; this server is none");
+  method_ = {offset_of(method, bytes), static_cast<std::uint32_t>(method.size())};
   request_.method = method_named(method);
   read_version(line.substr(last + 1));
   if (step_ == Step::failed) return;
@@ -190,6 +198,16 @@ void RequestParser::read_known_field(std::string_view name, std::string_view val
       chunked_ = !has_coding_ && equal_without_case(value, "chunked");
       has_coding_ = true;
       return;
+    case 22:
+      if (equal_without_case(name, "doorbuster-correlation")) {
+        std::uint64_t number = 0;
+        const auto* end = value.data() + value.size();
+        const auto [stop, error] = std::from_chars(value.data(), end, number);
+        if (error != std::errc{} || stop != end || correlation_)
+          return fail(400, "Doorbuster-Correlation is not one number");
+        correlation_ = number;
+      }
+      return;
     default:
       return;
   }
@@ -216,33 +234,89 @@ void RequestParser::end_head() {
     if (minor_version_ == 0) return fail(501, "HTTP/1.0 has no Transfer-Encoding");
     if (!chunked_) return fail(501, "the only Transfer-Encoding that is read is 'chunked'");
     decoded_body_.clear();
-    chunks_.reset(limits_.body_bytes);
+    chunks_.reset(std::max(limits_.body_bytes, static_cast<std::size_t>(limits_.streamed_bytes)));
     step_ = Step::chunked_body;
     return;
   }
-  if (length_ > limits_.body_bytes) return fail(413, "the body is longer than the limit");
   body_at_ = at_;
+  if (length_ > limits_.body_bytes) {
+    if (length_ > limits_.streamed_bytes) return fail(413, "the body is longer than the limit");
+    step_ = Step::streams;
+    return;
+  }
   step_ = Step::counted_body;
 }
 
 void RequestParser::parse_chunks(std::string_view bytes) {
   at_ += chunks_.put(bytes.substr(at_), decoded_body_);
-  switch (chunks_.state()) {
-    case ChunkedDecoder::State::more:
-      return;
-    case ChunkedDecoder::State::done:
-      return finish(bytes);
-    case ChunkedDecoder::State::malformed:
-      return fail(400, "the chunked body is malformed");
-    case ChunkedDecoder::State::body_too_large:
-      return fail(413, "the body is longer than the limit");
-    case ChunkedDecoder::State::trailers_too_large:
-      return fail(431, "the trailers take more than the limit");
+  if (!check_chunks()) return;
+  if (decoded_body_.size() > limits_.body_bytes) {
+    begin_stream(bytes);
+    if (chunks_.state() == ChunkedDecoder::State::done) step_ = Step::complete;
+  } else if (chunks_.state() == ChunkedDecoder::State::done) {
+    finish(bytes);
   }
 }
 
+/// \returns false when the body has failed
+bool RequestParser::check_chunks() {
+  switch (chunks_.state()) {
+    case ChunkedDecoder::State::more:
+    case ChunkedDecoder::State::done:
+      return true;
+    case ChunkedDecoder::State::malformed:
+      fail(400, "the chunked body is malformed");
+      return false;
+    case ChunkedDecoder::State::body_too_large:
+      fail(413, "the body is longer than the limit");
+      return false;
+    case ChunkedDecoder::State::trailers_too_large:
+      fail(431, "the trailers take more than the limit");
+      return false;
+  }
+  return false;
+}
+
+void RequestParser::begin_stream(std::string_view bytes) {
+  fill_request(bytes);
+  request_.streamed = true;
+  request_.body = {};
+  if (has_coding_) {
+    first_piece_ = decoded_body_;
+  } else {
+    request_.length = length_;
+  }
+  step_ = Step::streams;
+}
+
+std::size_t RequestParser::read_body(std::string_view bytes, std::string_view& piece) {
+  piece = {};
+  if (step_ != Step::streams) return 0;
+  if (!has_coding_) {
+    const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(length_, bytes.size()));
+    piece = bytes.substr(0, take);
+    length_ -= take;
+    if (length_ == 0) step_ = Step::complete;
+    return take;
+  }
+  decoded_body_.clear();
+  const auto taken = chunks_.put(bytes, decoded_body_);
+  if (!check_chunks()) return taken;
+  piece = decoded_body_;
+  if (chunks_.state() == ChunkedDecoder::State::done) step_ = Step::complete;
+  return taken;
+}
+
 void RequestParser::finish(std::string_view bytes) {
+  fill_request(bytes);
+  request_.body = has_coding_ ? std::string_view(decoded_body_)
+                              : bytes.substr(body_at_, static_cast<std::size_t>(length_));
+  step_ = Step::complete;
+}
+
+void RequestParser::fill_request(std::string_view bytes) {
   const auto part = [&](Span span) { return bytes.substr(span.at, span.size); };
+  request_.method_name = part(method_);
   request_.target = part(target_);
   // The path of `http://host` and of `http://host?query` is the root.
   request_.path = path_.size == 0 ? std::string_view("/") : part(path_);
@@ -253,9 +327,6 @@ void RequestParser::finish(std::string_view bytes) {
         {bytes.substr(field.name, field.name_size), bytes.substr(field.value, field.value_size)});
   }
   request_.headers = headers_;
-  request_.body = has_coding_ ? std::string_view(decoded_body_)
-                              : bytes.substr(body_at_, static_cast<std::size_t>(length_));
-  step_ = Step::complete;
 }
 
 }  // namespace doorbuster::http

@@ -3,6 +3,8 @@
 //
 //   parser.parse(bytes since the request's first)  ──▶ need_more read on, call again with all of them
 //                                                  ──▶ complete  request(), consumed(); then reset()
+//                                                  ──▶ streams   a long body: request() without it,
+//                                                                consumed() bytes are read; then read_body()
 //                                                  ──▶ failed    failure(); the connection cannot go on
 //
 // Strict where leniency lets two readers of the same bytes disagree (request smuggling): refused are bare LF
@@ -18,6 +20,7 @@
 // one.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +34,7 @@ struct ParseLimits {
   std::size_t header_bytes = 8 * 1024;  ///< request line and header, with the empty line
   std::size_t headers = 64;
   std::size_t body_bytes = 4 * 1024;  ///< decoded
+  std::uint64_t streamed_bytes = 0;   ///< a longer body than `body_bytes`, up to this, is read piece by piece
 };
 
 /// What the server answers to bytes that are no request.
@@ -41,7 +45,7 @@ struct ParseFailure {
 
 class RequestParser {
  public:
-  enum class Status : std::uint8_t { need_more, complete, failed };
+  enum class Status : std::uint8_t { need_more, complete, streams, failed };
 
   explicit RequestParser(const ParseLimits& limits = {}) : limits_(limits) {}
 
@@ -51,11 +55,24 @@ class RequestParser {
   /// Begins the next request.
   void reset();
 
-  /// \pre complete. The views point into the bytes of the last call and into the parser.
+  /// \pre complete or streams. The views point into the bytes of the last call and into the parser.
   const Request& request() const { return request_; }
-  /// Bytes of the request. \pre complete
+  /// Bytes of the request. \pre complete or streams
   std::size_t consumed() const { return at_; }
   const ParseFailure& failure() const { return failure_; }
+
+  /// Behind `streams`: the next bytes of the body, behind those that were consumed. `piece` lies in `bytes`
+  /// or in the parser. \returns how many bytes were taken; all, unless body_done() or body_failed()
+  std::size_t read_body(std::string_view bytes, std::string_view& piece);
+  /// What of the body was read together with the head; once.
+  std::string_view first_piece() const { return first_piece_; }
+  bool body_done() const { return step_ == Step::complete; }
+  bool body_failed() const { return step_ == Step::failed; }
+
+  /// The number in `Doorbuster-Correlation`, which the reply carries back; nullopt when there is none.
+  std::optional<std::uint64_t> correlation() const { return correlation_; }
+  /// What Request::peer will say, which no byte of the request tells.
+  void set_peer(std::string_view peer) { request_.peer = peer; }
 
   /// The client wants the connection to stay. \pre complete
   bool keep_alive() const { return minor_version_ == 1 ? !close_asked_ : keep_alive_asked_ && !close_asked_; }
@@ -67,7 +84,15 @@ class RequestParser {
   }
 
  private:
-  enum class Step : std::uint8_t { request_line, fields, counted_body, chunked_body, complete, failed };
+  enum class Step : std::uint8_t {
+    request_line,
+    fields,
+    counted_body,
+    chunked_body,
+    streams,
+    complete,
+    failed
+  };
   struct Field {  // offsets: the caller's bytes may move between two calls
     std::uint32_t name;
     std::uint32_t name_size;
@@ -88,6 +113,9 @@ class RequestParser {
   void read_content_length(std::string_view value);
   void end_head();
   void parse_chunks(std::string_view bytes);
+  bool check_chunks();
+  void begin_stream(std::string_view bytes);
+  void fill_request(std::string_view bytes);
   void finish(std::string_view bytes);
   void fail(int status, std::string_view detail);
 
@@ -98,11 +126,13 @@ class RequestParser {
   std::vector<HeaderView> headers_;
   std::string decoded_body_;
   ChunkedDecoder chunks_;
+  std::string_view first_piece_;
   std::uint64_t length_ = 0;
+  std::optional<std::uint64_t> correlation_;
   std::size_t at_ = 0;       // all before it has been read
   std::size_t scanned_ = 0;  // no end of line between at_ and here
   std::size_t body_at_ = 0;
-  Span target_, path_, query_;
+  Span method_, target_, path_, query_;
   Step step_ = Step::request_line;
   std::uint8_t minor_version_ = 1;
   std::uint8_t hosts_ = 0;

@@ -180,7 +180,7 @@ class FullSystem:
         self.wait_open(campaign)
         self.wait_drained(campaign)
         path = acks.write(os.path.join(self.folder, f"acks-{campaign}.jsonl"))
-        rows = self.sql(f"SELECT user_id, code, sequence FROM coupon_issued_user WHERE campaign_id = '{campaign}'")
+        rows = self.sql(f"SELECT user_id, HEX(code), sequence FROM coupon_issued_user WHERE campaign_id = '{campaign}'")
         stored = {user: (code, int(sequence)) for user, code, sequence in rows}
         if len(rows) > limit:
             raise AssertionError(f"{len(rows)} coupons of a limit of {limit}")
