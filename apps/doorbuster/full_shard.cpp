@@ -1,5 +1,8 @@
 #include "apps/doorbuster/full_shard.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include "apps/doorbuster/full_stack.hpp"
 #include "base/log.hpp"
 
@@ -13,10 +16,19 @@ issuing::LatchOptions latch_options(const FullStack& stack) {
   return options;
 }
 
+SeedOptions seed_options(Strategy strategy, const rt::Shard* shard) {
+  SeedOptions options;
+  options.strategy = strategy;
+  // A shard has no name that it would tell; its address tells it from the process's others.
+  options.process = fmt::format("{}-{}-{}", ::getpid(), fmt::ptr(shard), to_text(strategy));
+  return options;
+}
+
 }  // namespace
 
 std::vector<Strategy> offered_strategies() {
-  return {Strategy::atomic, Strategy::async_queue, Strategy::db_lock};
+  return {Strategy::atomic, Strategy::async_queue, Strategy::set_incr,
+          Strategy::lock,   Strategy::fair_lock,   Strategy::db_lock};
 }
 
 FullShard::FullShard(FullStack& stack, rt::Shard& shard)
@@ -29,18 +41,26 @@ FullShard::FullShard(FullStack& stack, rt::Shard& shard)
                      [this] {
                        if (keeper_) keeper_->refresh();
                      }}),
+      set_incr_(shard, redis_, random_, seed_options(Strategy::set_incr, &shard)),
+      lock_(shard, redis_, random_, seed_options(Strategy::lock, &shard)),
+      fair_lock_(shard, redis_, random_, seed_options(Strategy::fair_lock, &shard)),
       database_(stack.writers(), stack.database_threads(), shard, random_),
-      strategies_(
-          {{Strategy::atomic, &redis_}, {Strategy::async_queue, &redis_}, {Strategy::db_lock, &database_}}),
+      strategies_({{Strategy::atomic, &redis_},
+                   {Strategy::async_queue, &redis_},
+                   {Strategy::set_incr, &set_incr_},
+                   {Strategy::lock, &lock_},
+                   {Strategy::fair_lock, &fair_lock_},
+                   {Strategy::db_lock, &database_}}),
       latch_(shard, stack.boot_clock(), strategies_, latch_options(stack)) {}
 
 FullShard::~FullShard() {
   keeper_ = nullptr;
-  redis_.stop();
+  redis_.stop();  // before the ledgers over it end
 }
 
 void FullShard::start(api::CampaignService& campaigns, Ledger::Done<void> started) {
   redis_.start();
+  for (SeedLedger* seed : {&set_incr_, &lock_, &fair_lock_}) seed->start();
   keeper_ = std::make_unique<issuing::DefinitionKeeper>(
       issuing::DefinitionKeeper::Parts{shard_, stack_.boot_clock(), stack_.catalog(), latch_},
       [this](const std::vector<CampaignDefinition>& definitions) {

@@ -12,6 +12,7 @@
 
 #include "adapters/mariadb/mariadb_ledger.hpp"
 #include "adapters/redis/redis_ledger.hpp"
+#include "adapters/redis/seed_ledger.hpp"
 #include "apps/doorbuster/api_stack.hpp"
 #include "base/random.hpp"
 #include "services/issuing/definition_keeper.hpp"
@@ -43,6 +44,9 @@ class FullShard final : public StackShard {
   rt::Shard& shard_;
   SystemRandom random_;
   RedisLedger redis_;
+  SeedLedger set_incr_;
+  SeedLedger lock_;
+  SeedLedger fair_lock_;
   mariadb::MariaDbLedger database_;
   issuing::StrategyLedger strategies_;
   issuing::LatchingLedger latch_;

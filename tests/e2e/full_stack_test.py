@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""The drop on the full stack: three api processes over a real Redis, Kafka and MariaDB, under every strategy.
+
+  DOORBUSTER_BINARY=build/release/doorbuster python3 full_stack_test.py [--limit N] [--strategies atomic,lock,...]
+
+As many distinct winners and rows as the limit, audit and checker clean.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fault", "full"))
+
+from full_system import FullSystem, SystemTest, main  # noqa: E402
+
+STRATEGIES = ["atomic", "set-incr", "lock", "fair-lock", "db-lock"]
+# Under locks each coupon takes many round trips.
+SLOW = {"lock": 20, "fair-lock": 20, "db-lock": 20}
+LIMIT, CHOSEN, VUSERS = 6000, STRATEGIES, 1000
+
+
+class FullStackTest(SystemTest):
+    def drop(self, system, strategy):
+        limit = max(100, LIMIT // SLOW.get(strategy, 1))
+        system.create(strategy, limit, strategy=strategy)
+        acks, report = (os.path.join(self.folder, f"{strategy}.{kind}") for kind in ("jsonl", "json"))
+        done = self.run_program(
+            "bench", ",".join(api.url for api in system.apis), "--vusers", str(VUSERS), "--campaign", strategy,
+            "--requests", str(limit + limit // 2), "--retry", "--allow-busy-generator", "--timeout", "60s",
+            "--json", report, "--acks", acks, timeout=600)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        with open(acks, encoding="utf-8") as file:
+            seen = [json.loads(line) for line in file]
+        winners = {ack["user"]: (ack["code"], ack["sequence"]) for ack in seen if ack["status"] in (200, 201)}
+        self.assertEqual(len(winners), limit, done.stdout)
+        self.assertEqual(len({code for code, _ in winners.values()}), limit)
+        self.assertEqual(sorted(sequence for _, sequence in winners.values()), list(range(1, limit + 1)))
+        self.assertEqual({ack["status"] for ack in seen} - {200, 201, 410, 503}, set())
+        system.wait_drained(strategy)
+        rows = system.sql(f"SELECT count(*), count(DISTINCT user_id), max(sequence) FROM coupon_issued_user"
+                          f" WHERE campaign_id = '{strategy}'")[0]
+        self.assertEqual([int(value) for value in rows], [limit] * 3)
+        print(f"{strategy}: {system.audit(strategy, [acks]).splitlines()[0]}", file=sys.stderr)
+        system.check(strategy, [acks])
+        for api in system.apis:  # a holder asks again, wherever
+            user, (code, _) = next(iter(winners.items()))
+            again = self.assert_reply(api.issue(strategy, user), 200).json()
+            self.assertEqual(again["code"], code)
+            self.assert_reply(api.issue(strategy, "somebody-else"), 410, "sold-out")
+
+    def test_exactly_the_limit_under_every_strategy(self):
+        with FullSystem(self.folder) as system:
+            for strategy in CHOSEN:
+                with self.subTest(strategy=strategy):
+                    self.drop(system, strategy)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--limit", type=int, default=LIMIT)
+    parser.add_argument("--vusers", type=int, default=VUSERS)
+    parser.add_argument("--strategies", default=",".join(STRATEGIES))
+    options, rest = parser.parse_known_args()
+    LIMIT, VUSERS, CHOSEN = options.limit, options.vusers, options.strategies.split(",")
+    main(argv=[sys.argv[0], *rest])
