@@ -11,6 +11,7 @@
 #include "apps/doorbuster/embedded_stack.hpp"
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/file_limit.hpp"
+#include "apps/doorbuster/full_stack.hpp"
 #include "apps/doorbuster/io_shard.hpp"
 #include "apps/doorbuster/registry_membership.hpp"
 #include "apps/doorbuster/settings_options.hpp"
@@ -23,6 +24,7 @@ namespace {
 // Together with the flush that follows, the ten seconds of the contract.
 constexpr Duration kDrainPatience = std::chrono::seconds(8);
 constexpr Duration kSettlePatience = std::chrono::seconds(1);
+constexpr Duration kReadyPatience = std::chrono::seconds(10);
 constexpr const char* kPipelining = "64";  // requests at once that a gateway may put on one connection
 
 Result<api::Authorizer> authorizer_of(const config::Settings& settings, const std::string& bind) {
@@ -54,10 +56,10 @@ Result<api::Authorizer> authorizer_of(const config::Settings& settings, const st
   return std::move(*authorizer);
 }
 
-/// The shards of the process, in the order of their numbers; the first one owns the ledger.
+/// The shards of the process, in the order of their numbers.
 class Shards {
  public:
-  Result<void> start(EmbeddedStack& stack, Clock& clock, IoShard::Options options, std::size_t count) {
+  Result<void> start(ApiStack& stack, Clock& clock, IoShard::Options options, std::size_t count) {
     stack_ = &stack;
     auto& server = options.server;
     if (count > 1) {
@@ -70,7 +72,8 @@ class Shards {
     for (std::size_t i = 0; i < count; ++i) {
       options.name = fmt::format("io-{}", i);
       shards_.push_back(std::make_unique<IoShard>(options.name));
-      shards_.back()->build(stack, *shards_.front(), clock, metrics_, options);
+      const auto built = shards_.back()->build(stack, clock, metrics_, options);
+      if (!built) return built;
     }
     metrics_.add([&stack](obs::MetricsWriter& out) { stack.write_metrics(out); });
     return {};
@@ -81,6 +84,18 @@ class Shards {
     for (auto& shard : shards_) {
       const auto listening = shard->listen();
       if (!listening) return listening.error();
+    }
+    return {};
+  }
+
+  /// Until every shard can decide. \returns what the last one waited for in vain
+  Result<void> wait_ready() {
+    const auto until = std::chrono::steady_clock::now() + kReadyPatience;
+    for (auto& shard : shards_) {
+      for (auto ready = shard->ready(); !ready; ready = shard->ready()) {
+        if (std::chrono::steady_clock::now() > until) return ready;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
     }
     return {};
   }
@@ -101,7 +116,7 @@ class Shards {
   /// missing after the next start. Nothing waits here when all is well.
   void settle() {
     const auto until = std::chrono::steady_clock::now() + kSettlePatience;
-    while (stack_->log().accepting() && has_pending()) {
+    while (stack_->settles() && stack_->log().accepting() && has_pending()) {
       if (std::chrono::steady_clock::now() > until) {
         log().warn("api: some coupons could not be made safe; nobody was told of them");
         return;
@@ -122,7 +137,7 @@ class Shards {
   bool has_pending() {
     bool any = false;
     first().shard().run([&] {
-      stack_->ledger().list([&](Result<std::vector<CampaignView>> views) {
+      first().ledger().list([&](Result<std::vector<CampaignView>> views) {
         if (!views) return;
         for (const auto& view : *views) any = any || view.issued > view.durable;
       });
@@ -130,32 +145,41 @@ class Shards {
     return any;
   }
 
-  EmbeddedStack* stack_ = nullptr;
+  ApiStack* stack_ = nullptr;
   obs::Registry metrics_;
   std::vector<std::unique_ptr<IoShard>> shards_;
 };
 
-/// Makes the campaign `default` when there is none at all, so that a first request works at once.
-Result<void> make_default_campaign(EmbeddedStack& stack, IoShard& shard, std::uint64_t limit) {
-  std::promise<Result<void>> made;
-  shard.shard().post([&] {
-    stack.ledger().list([&](Result<std::vector<CampaignView>> views) {
-      if (!views) return made.set_value(views.error());
-      if (!views->empty()) return made.set_value({});
+/// Makes the campaign `default` when there is none at all, so that a first request works at once. Several
+/// processes may do so at the same time: they want the same.
+Result<void> make_default_campaign(ApiStack& stack, IoShard& shard, std::uint64_t limit) {
+  auto made = std::make_shared<std::promise<Result<void>>>();
+  shard.shard().post([&stack, &shard, limit, made] {
+    stack.catalog().list(shard.shard(), [&shard, limit, made](Result<std::vector<CampaignDefinition>> all) {
+      if (!all) return made->set_value(all.error());
+      if (!all->empty()) return made->set_value({});
       CampaignDefinition definition;
       definition.id = *CampaignId::parse("default");
       definition.name = "default";
       definition.limit = limit;
-      shard.campaigns().create(definition, [&](Result<api::CampaignService::Created> created) {
-        made.set_value(created ? Result<void>() : Result<void>(created.error()));
+      shard.campaigns().create(definition, [made](Result<api::CampaignService::Created> created) {
+        // Closed: another process is just creating it, or a recovery is at it.
+        const bool fine = created || created.error().code == ErrorCode::closed;
+        made->set_value(fine ? Result<void>() : Result<void>(created.error()));
       });
     });
   });
-  return made.get_future().get();
+  return made->get_future().get();
 }
 
-IoShard::Options shard_options(const config::Settings& settings, api::Authorizer authorizer) {
+Result<IoShard::Options> shard_options(const config::Settings& settings, api::Authorizer authorizer) {
   IoShard::Options options;
+  const auto strategy = parse_strategy(settings.text("api.strategy"));
+  if (!strategy) {
+    return make_error(ErrorCode::invalid,
+                      fmt::format("api.strategy: there is no strategy '{}'", settings.text("api.strategy")));
+  }
+  options.default_strategy = *strategy;
   options.instance = InstanceName(fmt::format("api-{}", ::getpid()));
   options.server.bind = settings.text("api.bind");
   options.server.port = static_cast<std::uint16_t>(settings.integer("api.port"));
@@ -170,6 +194,23 @@ IoShard::Options shard_options(const config::Settings& settings, api::Authorizer
   return options;
 }
 
+Result<std::unique_ptr<ApiStack>> open_stack(const config::Settings& settings, Clock& clock) {
+  const auto& name = settings.text("api.stack");
+  if (name == "embedded") {
+    auto stack = EmbeddedStack::open(settings, clock);
+    if (!stack) return stack.error();
+    return std::unique_ptr<ApiStack>(std::move(*stack));
+  }
+  if (name == "full") {
+    auto stack = FullStack::open(settings);
+    if (!stack) return stack.error();
+    return std::unique_ptr<ApiStack>(std::move(*stack));
+  }
+  return make_error(ErrorCode::invalid,
+                    fmt::format("api.stack: '{}' is no stack; embedded and full are the two", name),
+                    "api.stack");
+}
+
 Result<void> serve(const config::Settings& settings) {
   if (const auto level = set_log_level(settings.text("log.level")); !level) return level.error();
   auto authorizer = authorizer_of(settings, settings.text("api.bind"));
@@ -181,14 +222,15 @@ Result<void> serve(const config::Settings& settings) {
   if (!registry) return registry.error();
   RegistryMembership membership(settings, registry->get());
   SystemClock clock;
-  const auto began = std::chrono::steady_clock::now();
-  auto stack = EmbeddedStack::open(settings, clock);
+  auto options = shard_options(settings, std::move(*authorizer));
+  if (!options) return options.error();
+  auto stack = open_stack(settings, clock);
   if (!stack) return stack.error();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
 
   Shards shards;
-  Result<void> started = shards.start(**stack, clock, shard_options(settings, std::move(*authorizer)),
+  Result<void> started = shards.start(**stack, clock, std::move(*options),
                                       static_cast<std::size_t>(settings.integer("api.io_threads")));
+  if (started) started = shards.wait_ready();
   if (started && settings.integer("api.default_campaign") > 0) {
     started = make_default_campaign(**stack, shards.first(),
                                     static_cast<std::uint64_t>(settings.integer("api.default_campaign")));
@@ -199,12 +241,11 @@ Result<void> serve(const config::Settings& settings) {
     shards.stop();
     return started.error();
   }
-  log().info("api: http://{}:{}, data in {}, {} records read back in {:.2f} s", settings.text("api.bind"),
-             shards.first().port(), settings.text("api.data"), (*stack)->read_back(), took.count());
+  log().info("api: http://{}:{}, {}", settings.text("api.bind"), shards.first().port(), (*stack)->summary());
   membership.announce("coupon-api", settings.text("api.bind"), shards.first().port(),
                       {{std::string(kPipeliningMetadata), kPipelining}});
   membership.up();
-  while (signals.wait(std::chrono::seconds(1)) == 0) (*stack)->watch_worker();
+  while (signals.wait(std::chrono::seconds(1)) == 0) (*stack)->watch();
   membership.leave();
   log().info("api: stopping: no new connections, answering what is in the air");
   shards.drain();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "adapters/memory/owner_ledger.hpp"
 #include "base/log.hpp"
 
 namespace doorbuster {
@@ -9,12 +10,52 @@ namespace {
 
 constexpr std::size_t kMostLookupsWaiting = 4096;
 
+class OwnerShard final : public StackShard {
+ public:
+  explicit OwnerShard(MemoryLedger& ledger) : ledger_(ledger) {}
+  Ledger& ledger() override { return ledger_; }
+  /// One relay is enough: the ledger knows the overdue events of all shards.
+  bool relays() const override { return true; }
+  void write_metrics(obs::MetricsWriter& out) override {
+    out.gauge("doorbuster_ledger_bytes", "Memory of the ledger", static_cast<double>(ledger_.memory_bytes()));
+  }
+
+ private:
+  MemoryLedger& ledger_;
+};
+
+class ForwardingShard final : public StackShard {
+ public:
+  ForwardingShard(MemoryLedger& ledger, rt::Shard& owner, rt::Shard& own) : ledger_(ledger, owner, own) {}
+  Ledger& ledger() override { return ledger_; }
+  bool relays() const override { return false; }
+
+ private:
+  OwnerLedger ledger_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<EmbeddedStack>> EmbeddedStack::open(const config::Settings& settings, Clock& clock) {
   std::unique_ptr<EmbeddedStack> stack(new EmbeddedStack(clock));
+  const auto began = std::chrono::steady_clock::now();
+  stack->path_ = settings.text("api.data");
   if (const auto opened = stack->open_parts(settings); !opened) return opened.error();
+  stack->read_back_took_ = std::chrono::steady_clock::now() - began;
   return stack;
+}
+
+std::unique_ptr<StackShard> EmbeddedStack::attach(rt::Shard& shard) {
+  if (owner_ == nullptr) {
+    owner_ = &shard;
+    return std::make_unique<OwnerShard>(ledger_);
+  }
+  return std::make_unique<ForwardingShard>(ledger_, *owner_, shard);
+}
+
+std::string EmbeddedStack::summary() const {
+  return fmt::format("data in {}, {} records read back in {:.2f} s", path_, read_back_,
+                     read_back_took_.count());
 }
 
 EmbeddedStack::~EmbeddedStack() {
@@ -98,7 +139,7 @@ void EmbeddedStack::write_metrics(obs::MetricsWriter& out) {
             static_cast<double>(lookups_->waiting()));
 }
 
-void EmbeddedStack::watch_worker() {
+void EmbeddedStack::watch() {
   const auto end = worker_->end();
   if (!end.ended || worker_end_told_) return;
   worker_end_told_ = true;

@@ -1,6 +1,6 @@
 #include "apps/doorbuster/io_shard.hpp"
 
-#include "adapters/memory/owner_ledger.hpp"
+#include <future>
 
 namespace doorbuster {
 namespace {
@@ -19,31 +19,38 @@ IoShard::~IoShard() {
   destroy();
 }
 
-void IoShard::build(EmbeddedStack& stack, IoShard& owner, Clock& clock, obs::Registry& metrics,
-                    const Options& options) {
+Result<void> IoShard::build(ApiStack& stack, Clock& clock, obs::Registry& metrics, const Options& options) {
+  std::promise<Result<void>> started;
   shard_.run([&] {
     server_options_ = options.server;
-    Ledger* ledger = nullptr;
-    if (&owner == this) {
-      owned_ledger_ = &stack.ledger();
-      ledger = owned_ledger_;
-    } else {
-      forwarding_ = std::make_unique<OwnerLedger>(stack.ledger(), owner.shard_, shard_);
-      ledger = forwarding_.get();
-    }
-    issue_ = std::make_unique<api::IssueService>(shard_, clock, *ledger, stack.log(), options.issue);
-    campaigns_ = std::make_unique<api::CampaignService>(shard_, clock, *ledger, stack.log());
+    stack_ = stack.attach(shard_);
+    auto issue_options = options.issue;
+    stack.adjust(issue_options);
+    issue_ = std::make_unique<api::IssueService>(shard_, clock, stack_->ledger(), stack.log(), issue_options);
+    campaigns_ = std::make_unique<api::CampaignService>(shard_, clock, stack_->ledger(), stack.catalog(),
+                                                        stack.campaign_options());
     api::ApiOptions api_options;
     api_options.shard = name_;
     api_options.authorizer = options.authorizer;
+    api_options.log_strength = stack.durability_text(Durability::log);
+    api_options.default_strategy = options.default_strategy;
     api_options.worker_caught_up = [&stack] { return stack.worker_caught_up(); };
+    api_options.ready = [this] { return stack_->ready(); };
     endpoints_ = std::make_unique<api::ApiEndpoints>(
-        api::ApiParts{shard_, clock, *ledger, *issue_, *campaigns_, stack.repository(), stack.lookups(),
-                      stack.log(), metrics},
+        api::ApiParts{shard_, clock, stack_->ledger(), *issue_, *campaigns_, stack.repository(),
+                      stack.lookups(), stack.log(), metrics},
         std::move(api_options));
     metrics.add(shard_, [this](obs::MetricsWriter& out) { write_metrics(out); });
+    stack_->start(*campaigns_, [&started](Result<void> result) { started.set_value(std::move(result)); });
     tick();
   });
+  return started.get_future().get();
+}
+
+Result<void> IoShard::ready() {
+  Result<void> result;
+  shard_.run([&] { result = stack_->ready(); });
+  return result;
 }
 
 Result<void> IoShard::listen() {
@@ -82,14 +89,11 @@ void IoShard::destroy() {
   endpoints_ = nullptr;
   campaigns_ = nullptr;
   issue_ = nullptr;
-  forwarding_ = nullptr;
+  stack_ = nullptr;
 }
 
 void IoShard::write_metrics(obs::MetricsWriter& out) const {
-  if (owned_ledger_ != nullptr) {
-    out.gauge("doorbuster_ledger_bytes", "Memory of the ledger",
-              static_cast<double>(owned_ledger_->memory_bytes()));
-  }
+  if (stack_) stack_->write_metrics(out);
   if (!server_) return;
   const auto stats = server_->stats();
   out.gauge("doorbuster_http_connections", "Open connections", static_cast<double>(stats.open),
@@ -107,8 +111,7 @@ void IoShard::write_metrics(obs::MetricsWriter& out) const {
 }
 
 void IoShard::tick() {
-  // One relay is enough: the ledger knows the overdue events of all shards.
-  if (owned_ledger_ == nullptr) return;
+  if (!stack_->relays()) return;
   shard_.after(kTick, [this, alive = alive_] {
     if (!*alive) return;
     issue_->relay();

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "apps/doorbuster/embedded_stack.hpp"
+#include "apps/doorbuster/api_stack.hpp"
 #include "net/http_server.hpp"
 #include "obs/metrics.hpp"
 #include "rt/shard.hpp"
@@ -20,16 +20,18 @@ class IoShard {
     net::HttpServerOptions server;
     api::IssueOptions issue;
     api::Authorizer authorizer;
+    Strategy default_strategy = Strategy::atomic;
   };
 
   /// Starts the thread; nothing is served before listen().
   explicit IoShard(const std::string& name);
   ~IoShard();
 
-  /// Builds the services on the shard. \param owner the shard that owns the ledger; this one, or another
-  /// \param metrics of the process: this shard adds its own
-  void build(EmbeddedStack& stack, IoShard& owner, Clock& clock, obs::Registry& metrics,
-             const Options& options);
+  /// Builds the services on the shard. \param metrics of the process: this shard adds its own
+  /// \returns why the stack cannot decide
+  Result<void> build(ApiStack& stack, Clock& clock, obs::Registry& metrics, const Options& options);
+  /// Can it decide? An error says what it waits for.
+  Result<void> ready();
   Result<void> listen();
   std::uint16_t port();
 
@@ -43,6 +45,8 @@ class IoShard {
 
   rt::Shard& shard() { return shard_; }
   api::CampaignService& campaigns() { return *campaigns_; }
+  /// On the shard.
+  Ledger& ledger() { return stack_->ledger(); }
 
  private:
   void tick();
@@ -50,8 +54,7 @@ class IoShard {
 
   rt::Shard shard_;
   std::string name_;
-  MemoryLedger* owned_ledger_ = nullptr;  // on the owner's shard only
-  std::unique_ptr<Ledger> forwarding_;    // on the others
+  std::unique_ptr<StackShard> stack_;
   std::unique_ptr<api::IssueService> issue_;
   std::unique_ptr<api::CampaignService> campaigns_;
   std::unique_ptr<api::ApiEndpoints> endpoints_;

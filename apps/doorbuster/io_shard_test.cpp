@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <future>
 
+#include "apps/doorbuster/embedded_stack.hpp"
+
 namespace doorbuster {
 namespace {
 
@@ -42,7 +44,7 @@ TEST(IoShard, AScrapeThatMeetsAClosedShardFindsItWhole) {
   IoShard::Options options;
   for (auto* shard : {&first, &second}) {
     options.name = shard == &first ? "io-0" : "io-1";
-    shard->build(**stack, first, clock, metrics, options);
+    ASSERT_TRUE(shard->build(**stack, clock, metrics, options));
     ASSERT_TRUE(shard->listen());
   }
   metrics.add([&](obs::MetricsWriter& out) { (*stack)->write_metrics(out); });

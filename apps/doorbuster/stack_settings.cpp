@@ -14,4 +14,14 @@ Result<mariadb::ServerOptions> database_options(const config::Settings& settings
   return options;
 }
 
+Result<redis::Options> redis_options(const config::Settings& settings) {
+  auto password = settings.secret("redis.password");
+  if (!password) return password.error();
+  redis::Options options;
+  options.host = settings.text("redis.host");
+  options.port = static_cast<std::uint16_t>(settings.integer("redis.port"));
+  options.password = std::move(*password);
+  return options;
+}
+
 }  // namespace doorbuster

@@ -102,7 +102,9 @@ struct DistributedWorld::Instance {
         campaigns(executor, world.scheduler_, latch, catalog, campaign_options()),
         keeper(
             {executor, world.scheduler_, catalog, latch},
-            [this](const CampaignDefinition& definition) { redis.know(definition); },
+            [this](const std::vector<CampaignDefinition>& all) {
+              for (const auto& definition : all) redis.know(definition);
+            },
             [this](const CampaignId& campaign) { campaigns.change(campaign, {}, [](auto) {}); },
             keeper_options()),
         store(world.database_, [this, &world](const char* what) { return world.before_call(*this, what); }),

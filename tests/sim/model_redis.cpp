@@ -148,9 +148,7 @@ std::vector<PendingEvent> Redis::take_overdue(const Known& known, Duration older
 Result<void> Redis::open(const CampaignDefinition& definition, std::uint64_t who) {
   if (of(definition.id) != nullptr)
     return make_error(ErrorCode::conflict, "the campaign is there already", "id");
-  const auto prepared = prepared_.find(definition.id);
-  if (prepared == prepared_.end() || prepared->second != who) return closed();
-  prepared_.erase(prepared);
+  if (prepared_.erase({definition.id, who}) == 0) return closed();
   write({Kind::open, definition, {}, run_});
   return {};
 }

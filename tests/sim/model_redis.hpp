@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/issuing/campaign_ledger.hpp"
@@ -30,7 +31,7 @@ class Redis {
   Result<std::optional<Decision>> find(const Known& known, const CampaignId& campaign, const UserId& user);
   Result<std::optional<CampaignView>> show(const Known& known, const CampaignId& campaign);
   std::vector<PendingEvent> take_overdue(const Known& known, Duration older_than, std::size_t max);
-  void prepare(const CampaignId& campaign, std::uint64_t who) { prepared_[campaign] = who; }
+  void prepare(const CampaignId& campaign, std::uint64_t who) { prepared_.emplace(campaign, who); }
   Result<void> open(const CampaignDefinition& definition, std::uint64_t who);
   /// A hold that is older than `kHoldLasts` is taken over. `who` is the instance.
   Result<CampaignDefinition> begin_change(const CampaignId& campaign, const CampaignPatch& patch,
@@ -86,7 +87,7 @@ class Redis {
   RandomSource& random_;
   std::uint64_t run_ = 1;
   std::map<CampaignId, Campaign> campaigns_;
-  std::map<CampaignId, std::uint64_t> prepared_;  // not in the file: lost whenever anything is
+  std::set<std::pair<CampaignId, std::uint64_t>> prepared_;  // not in the file: lost whenever anything is
   std::vector<Entry> file_;
 };
 

@@ -52,6 +52,12 @@ void OwnerLedger::take_overdue(Duration older_than, std::size_t max, Done<std::v
   });
 }
 
+void OwnerLedger::prepare(CampaignDefinition definition, Done<void> done) {
+  forward<void>(std::move(done), [definition = std::move(definition)](Ledger& owner, auto answer) mutable {
+    owner.prepare(std::move(definition), std::move(answer));
+  });
+}
+
 void OwnerLedger::open(CampaignDefinition definition, Done<void> done) {
   forward<void>(std::move(done), [definition = std::move(definition)](Ledger& owner, auto answer) mutable {
     owner.open(std::move(definition), std::move(answer));

@@ -23,7 +23,8 @@ class CampaignKeys {
         claims(prefix_ + "claims"),
         missing(prefix_ + "missing"),
         aside(prefix_ + "aside"),
-        members(prefix_ + "members") {}
+        members(prefix_ + "members"),
+        prepared(prefix_ + "prepared:") {}
 
  private:
   std::string prefix_;
@@ -36,6 +37,7 @@ class CampaignKeys {
   std::string missing;     ///< list of ranges: numbers that are given out first
   std::string aside;       ///< hash: holders set aside by a recovery
   std::string members;     ///< set: users who asked (strategies of the seed only)
+  std::string prepared;    ///< with a token behind: its process is about to open the campaign
 };
 
 /// Of all campaigns; beside them, in no campaign's hash tag.

@@ -87,6 +87,7 @@ TEST_F(RebuildableLedgerTest, FillsAnEmptyRedis) {
 
 TEST_F(RebuildableLedgerTest, KilledAnywhereAndRunAgainGivesTheSame) {
   // Pending coupons that nobody but Redis knows.
+  ASSERT_TRUE(await<void>(executor_, [&](auto done) { instance_.ledger().prepare(sale_, std::move(done)); }));
   ASSERT_TRUE(await<void>(executor_, [&](auto done) { instance_.ledger().open(sale_, std::move(done)); }));
   std::map<std::uint64_t, CouponIssued> before;
   for (std::uint64_t user = 1; user <= 4; ++user) decide(user);

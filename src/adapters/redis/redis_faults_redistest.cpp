@@ -30,6 +30,9 @@ class RedisFaults : public testing::Test {
   }
 
   bool open(const CampaignDefinition& definition) {
+    const auto prepared =
+        await<void>(executor_, [&](auto done) { one_->ledger().prepare(definition, std::move(done)); });
+    if (!prepared) return false;
     return await<void>(executor_, [&](auto done) { one_->ledger().open(definition, std::move(done)); })
         .has_value();
   }

@@ -20,6 +20,9 @@ Timestamp time_of(redis::ReplyView reply) {
   return Timestamp{Duration{reply.number()}};
 }
 
+/// A creation takes less than this; its note goes by itself when it is given up.
+constexpr std::string_view kPreparedSeconds = "600";
+
 /// Nobody else makes the same one: a hold is ended by its token.
 std::string new_token(RandomSource& random) {
   CouponCode::Bytes bytes;
@@ -169,12 +172,24 @@ void RedisLedger::take_overdue_next(std::shared_ptr<std::vector<CampaignId>> cam
       });
 }
 
+void RedisLedger::prepare(CampaignDefinition definition, Done<void> done) {
+  const redis::CampaignKeys keys(definition.id);
+  if (preparing_.empty()) preparing_ = new_token(random_);
+  core_.connection.send({"SET", keys.prepared + preparing_, "1", "EX", kPreparedSeconds},
+                        [done = std::move(done)](Result<Reply> reply) mutable {
+                          if (!reply) return done(reply.error());
+                          if (reply->is_error()) return done(error_of(*reply));
+                          done({});
+                        });
+}
+
 void RedisLedger::open(CampaignDefinition definition, Done<void> done) {
   const redis::CampaignKeys keys(definition.id);
   // Before the campaign itself: a name without a campaign is passed over, a campaign without a name would be
   // missed.
   core_.connection.send({"SADD", redis::kCampaigns, definition.id.text()}, [](Result<Reply>) {});
-  Command command = LedgerCore::words({keys.definition, keys.holders, keys.outbox});
+  Command command =
+      LedgerCore::words({keys.definition, keys.holders, keys.outbox, keys.prepared + preparing_});
   command.add(core_.guard_now(definition.epoch));
   add_fields(command, definition);
   core_.connection.run(

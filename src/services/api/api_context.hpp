@@ -39,6 +39,8 @@ struct ApiOptions {
   std::string shard = "io-0";  ///< label of this shard's metrics, different on each
   Authorizer authorizer;       ///< default: open mode
   CampaignId default_campaign = *CampaignId::parse("default");  ///< of `POST /coupon/issue`
+  std::string log_strength = "log";              ///< how replies name the durability `log`: `log(rf=1)`
+  Strategy default_strategy = Strategy::atomic;  ///< of campaigns that are created without one
   /// Has the worker stored everything that was in the log when this was called? Called on a look-up thread,
   /// and only after a miss. Empty: always.
   std::function<Result<bool>()> worker_caught_up;
@@ -59,6 +61,9 @@ struct ApiContext : std::enable_shared_from_this<ApiContext> {
   ApiContext(ApiParts the_parts, ApiOptions the_options)
       : parts(the_parts), options(std::move(the_options)) {}
 
+  std::string_view durable(Durability durability) const {
+    return durability == Durability::log ? std::string_view(options.log_strength) : to_text(durability);
+  }
   void answer(Reply& reply, const http::Response& response) {
     count(response.status);
     reply.send(response);

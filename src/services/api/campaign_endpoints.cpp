@@ -16,7 +16,7 @@ std::string to_json(const CampaignView& view) {
 }  // namespace
 
 void create_campaign(const ContextPtr& context, const Call& call, Reply reply) {
-  auto definition = parse_campaign(call.request.body);
+  auto definition = parse_campaign(call.request.body, context->options.default_strategy);
   if (!definition) return context->answer(reply, definition.error());
   context->parts.campaigns.create(
       std::move(*definition), [context, reply = std::move(reply)](auto created) mutable {

@@ -120,10 +120,11 @@ void append_optional_time(std::string& out, const std::optional<Timestamp>& time
 
 }  // namespace
 
-Result<CampaignDefinition> parse_campaign(std::string_view body) {
+Result<CampaignDefinition> parse_campaign(std::string_view body, Strategy strategy) {
   const auto object = JsonObject::parse(body);
   if (!object) return object.error();
   CampaignDefinition definition;
+  definition.strategy = strategy;
   for (const auto& member : object->members()) {
     if (const auto read = read_member(member, definition); !read) return read.error();
   }

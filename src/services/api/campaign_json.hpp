@@ -9,8 +9,9 @@
 namespace doorbuster::api {
 
 /// Reads a creation: `id`, `name`, `limit`, and optionally `starts_at`, `ends_at`, `strategy`, `durability`.
-/// Ranges are checked by validate(). \returns malformed with the offset; invalid naming the field
-Result<CampaignDefinition> parse_campaign(std::string_view body);
+/// Ranges are checked by validate(). \param strategy of a campaign that names none
+/// \returns malformed with the offset; invalid naming the field
+Result<CampaignDefinition> parse_campaign(std::string_view body, Strategy strategy = Strategy::atomic);
 
 /// Reads a change: any of `name`, `limit`, `starts_at`, `ends_at` (null takes the bound away), `state`.
 /// \returns malformed with the offset; invalid naming the field

@@ -68,8 +68,11 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
     if (const auto offered = check_offered(definition); !offered) return done(offered.error());
     if (settling_.contains(definition.id)) return done(being_settled());
     ledger_.show(definition.id, bound(std::move(done), [definition](Impl& self, auto found, auto answer) {
+                   // Not known here: the catalog's own compare-and-set says whether it is new.
+                   const bool unknown =
+                       found ? !found->has_value() : found.error().code == ErrorCode::not_ready;
+                   if (unknown) return self.put_new(definition, std::move(answer));
                    if (!found) return answer(found.error());
-                   if (!*found) return self.put_new(definition, std::move(answer));
                    if (!same_wish(definition, (*found)->definition)) return answer(taken(definition.id));
                    answer(Created{**found, false});
                  }));
@@ -91,10 +94,11 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
  private:
   Result<void> check_offered(const CampaignDefinition& definition) const {
     const auto refusal = [&](std::string_view field, std::string_view value, std::string_view instead) {
+      const bool embedded = options_.stack == "embedded";
       return make_error(ErrorCode::invalid,
-                        std::string(field) + " '" + std::string(value) +
-                            "' needs Redis: not available in the " + std::string(options_.stack) +
-                            " system; use '" + std::string(instead) + "'",
+                        std::string(field) + " '" + std::string(value) + "' " +
+                            (embedded ? "needs Redis: not available in the " : "is not offered by the ") +
+                            std::string(options_.stack) + " system; use '" + std::string(instead) + "'",
                         std::string(field));
     };
     const auto offers = [](const auto& all, auto one) {
@@ -134,12 +138,20 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
                  bound(std::move(done), [id = definition.id](Impl& self, Result<void> opened, auto answer) {
                    // A conflict: it was found in the catalog and recovered into the ledger since.
                    if (!opened && opened.error().code != ErrorCode::conflict) return answer(opened.error());
-                   self.ledger_.show(id, [answer = std::move(answer)](auto found) mutable {
-                     if (!found) return answer(found.error());
-                     if (!*found) return answer(lost_ledger());
-                     answer(Created{**found, true});
-                   });
+                   self.ledger_.show(id,
+                                     self.bound(std::move(answer), [](Impl& again, auto found, auto told) {
+                                       if (!found) return told(found.error());
+                                       if (!*found) return told(lost_ledger());
+                                       again.answer_created(Created{**found, true}, std::move(told));
+                                     }));
                  }));
+  }
+
+  void answer_created(Created created, Done<Created> done) {
+    if (options_.creation_settles == Duration::zero()) return done(std::move(created));
+    auto answer = std::make_shared<Done<Created>>(std::move(done));
+    executor_.after(options_.creation_settles,
+                    [answer, created = std::move(created)] { (*answer)(created); });
   }
 
   /// The id is in the catalog and not in the ledger: an ended campaign that was unloaded.

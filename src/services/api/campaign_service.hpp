@@ -25,6 +25,9 @@ struct CampaignOptions {
   /// campaign that is sold out is raised behind a hold of this length, so that nobody gets a coupon of which
   /// an instance that does not know of it might say that there is none.
   Duration limit_settles{};
+  /// A creation is answered so long after it is done: until then other instances may say that the campaign is
+  /// unknown.
+  Duration creation_settles{};
 };
 
 class CampaignService {

@@ -32,7 +32,7 @@ std::string_view text_of_moment(Timestamp time) {
 
 /// Everything but the closing brace. Ids and codes need no escapes by their alphabets.
 void append_open_coupon(std::string& out, const CampaignId& campaign, const Coupon& coupon,
-                        Durability durability) {
+                        std::string_view durable) {
   char text[512];  // names and punctuation 100, two ids of 64, code 16, number 20, time 27, durability 8
   char* at = put(text, R"({"code":")");
   coupon.code.write(at);
@@ -45,7 +45,7 @@ void append_open_coupon(std::string& out, const CampaignId& campaign, const Coup
   at = put(at, R"(,"issued_at":")");
   at = put(at, text_of_moment(coupon.decided_at));
   at = put(at, R"(","durable":")");
-  at = put(at, to_text(durability));
+  at = put(at, durable);
   *at++ = '"';
   out.append(text, static_cast<std::size_t>(at - text));
 }
@@ -59,14 +59,13 @@ void append_csv_time(std::string& out, Timestamp time) {
 }  // namespace
 
 void append_coupon_json(std::string& out, const CampaignId& campaign, const Coupon& coupon,
-                        Durability durability) {
-  append_open_coupon(out, campaign, coupon, durability);
+                        std::string_view durable) {
+  append_open_coupon(out, campaign, coupon, durable);
   out += '}';
 }
 
-void append_coupon_json(std::string& out, const StoredCoupon& stored) {
-  // What the worker has stored, it has read from the log.
-  append_open_coupon(out, stored.campaign, stored.coupon, Durability::log);
+void append_coupon_json(std::string& out, const StoredCoupon& stored, std::string_view durable) {
+  append_open_coupon(out, stored.campaign, stored.coupon, durable);
   if (stored.redeemed_at) {
     out += R"(,"redeemed_at":)";
     append_json_time(out, *stored.redeemed_at);

@@ -10,10 +10,11 @@
 namespace doorbuster::api {
 
 /// Appends `{"code","campaign_id","user_id","sequence","issued_at","durable"}`; user_id is always a string.
+/// \param durable the rule that held, and its strength: `log`, `log(rf=1)`, `ledger`
 void append_coupon_json(std::string& out, const CampaignId& campaign, const Coupon& coupon,
-                        Durability durability);
+                        std::string_view durable);
 /// The same and, when it was redeemed, `"redeemed_at"`.
-void append_coupon_json(std::string& out, const StoredCoupon& stored);
+void append_coupon_json(std::string& out, const StoredCoupon& stored, std::string_view durable);
 
 /// Appends `{"code","redeemed_at"}`.
 void append_redemption_json(std::string& out, const Redemption& redemption);

@@ -67,7 +67,8 @@ void answer_issue(ApiContext& context, InFlight& request, const Result<IssueAnsw
   thread_local http::Response success;  // its body keeps its memory
   success.status = row.http_status;
   success.body.clear();
-  append_coupon_json(success.body, request.campaign, answer->decision.coupon, answer->decision.durability);
+  append_coupon_json(success.body, request.campaign, answer->decision.coupon,
+                     context.durable(answer->decision.durability));
   context.answer(request.reply, success);
 }
 

@@ -18,13 +18,13 @@ struct Page {
 };
 
 /// `stored` has one coupon more than the page when there is a next one.
-std::string to_json(const Page& page, const std::vector<StoredCoupon>& stored) {
+std::string to_json(const Page& page, const std::vector<StoredCoupon>& stored, std::string_view durable) {
   const bool more = stored.size() > page.limit;
   const std::size_t shown = more ? page.limit : stored.size();
   std::string body = R"({"coupons":[)";
   for (std::size_t i = 0; i < shown; ++i) {
     if (i != 0) body += ',';
-    append_coupon_json(body, stored[i]);
+    append_coupon_json(body, stored[i], durable);
   }
   body += R"(],"next_after":)";
   if (more) {
@@ -42,7 +42,7 @@ void answer_page(const ContextPtr& context, const Page& page, Reply reply) {
       [context, page] { return context->parts.repository.list(page.campaign, page.after, page.limit + 1); },
       [context, page, reply = std::move(reply)](Result<std::vector<StoredCoupon>> stored) mutable {
         if (!stored) return context->answer(reply, stored.error());
-        context->answer_json(reply, 200, to_json(page, *stored));
+        context->answer_json(reply, 200, to_json(page, *stored, context->durable(Durability::log)));
       });
 }
 

@@ -13,7 +13,8 @@ using Found = std::optional<StoredCoupon>;
 void answer_stored(ApiContext& context, Reply& reply, const Found& found) {
   if (!found) return context.answer(reply, no_such_coupon());
   std::string body;
-  append_coupon_json(body, *found);
+  // What the worker has stored, it has read from the log.
+  append_coupon_json(body, *found, context.durable(Durability::log));
   context.answer_json(reply, 200, std::move(body));
 }
 
@@ -60,7 +61,7 @@ void find_coupon_of_user(const ContextPtr& context, const Call& call, Reply repl
               reply, make_error(ErrorCode::not_ready, "this coupon is decided and not safe yet; ask again"));
         }
         std::string body;
-        append_coupon_json(body, campaign, decision.coupon, decision.durability);
+        append_coupon_json(body, campaign, decision.coupon, context->durable(decision.durability));
         context->answer_json(reply, 200, std::move(body));
       });
 }

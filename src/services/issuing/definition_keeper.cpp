@@ -18,28 +18,41 @@ struct Seen {
 
 class DefinitionKeeper::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(Parts parts, std::function<void(const CampaignDefinition&)> know,
+  Impl(Parts parts, std::function<void(const std::vector<CampaignDefinition>&)> know,
        std::function<void(const CampaignId&)> mend, KeeperOptions options)
       : parts_(parts), know_(std::move(know)), mend_(std::move(mend)), options_(options) {}
 
+  void start(Ledger::Done<void> refreshed) {
+    refresh(std::move(refreshed));
+    go_on();
+  }
+
   void refresh(Ledger::Done<void> refreshed) {
+    if (std::exchange(refreshing_, true)) return;
     parts_.catalog.list(parts_.executor, [weak = weak_from_this(), refreshed = std::move(refreshed)](
                                              Result<std::vector<CampaignDefinition>> all) mutable {
       const auto self = weak.lock();
       if (!self) return;
+      self->refreshing_ = false;
       if (all) {
+        self->know_(*all);
         for (const auto& definition : *all) self->look_at(definition);
       }
-      self->parts_.executor.after(self->options_.refresh_every, [weak] {
-        if (const auto again = weak.lock()) again->refresh(nullptr);
-      });
       if (refreshed) refreshed(all ? Result<void>() : Result<void>(all.error()));
     });
   }
 
  private:
+  void go_on() {
+    parts_.executor.after(options_.refresh_every, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->refresh(nullptr);
+      self->go_on();
+    });
+  }
+
   void look_at(const CampaignDefinition& definition) {
-    know_(definition);
     Seen& seen = seen_[definition.id];
     const Timestamp now = parts_.clock.now();
     const bool news = seen.revision != definition.revision || seen.epoch != definition.epoch;
@@ -70,19 +83,24 @@ class DefinitionKeeper::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   Parts parts_;
-  std::function<void(const CampaignDefinition&)> know_;
+  std::function<void(const std::vector<CampaignDefinition>&)> know_;
   std::function<void(const CampaignId&)> mend_;
   const KeeperOptions options_;
   std::unordered_map<CampaignId, Seen> seen_;
+  bool refreshing_ = false;
 };
 
-DefinitionKeeper::DefinitionKeeper(Parts parts, std::function<void(const CampaignDefinition&)> know,
+DefinitionKeeper::DefinitionKeeper(Parts parts,
+                                   std::function<void(const std::vector<CampaignDefinition>&)> know,
                                    std::function<void(const CampaignId&)> mend, KeeperOptions options)
     : impl_(std::make_shared<Impl>(parts, std::move(know), std::move(mend), options)) {}
 DefinitionKeeper::~DefinitionKeeper() = default;
 
 void DefinitionKeeper::start(Ledger::Done<void> refreshed) {
-  impl_->refresh(std::move(refreshed));
+  impl_->start(std::move(refreshed));
+}
+void DefinitionKeeper::refresh() {
+  impl_->refresh(nullptr);
 }
 
 }  // namespace doorbuster::issuing

@@ -32,14 +32,16 @@ class DefinitionKeeper {
     CampaignCatalog& catalog;
     Ledger& ledger;
   };
-  /// \param know is told every definition, at every refresh
+  /// \param know is told all definitions, at every refresh
   /// \param mend changes nothing of a campaign, by a new revision
-  DefinitionKeeper(Parts parts, std::function<void(const CampaignDefinition&)> know,
+  DefinitionKeeper(Parts parts, std::function<void(const std::vector<CampaignDefinition>&)> know,
                    std::function<void(const CampaignId&)> mend, KeeperOptions options = {});
   ~DefinitionKeeper();
 
   /// Refreshes now, tells how that went, and goes on by itself.
   void start(Ledger::Done<void> refreshed);
+  /// Refreshes before its time: somebody has found that what he knows is old. At most one at a time.
+  void refresh();
 
  private:
   class Impl;

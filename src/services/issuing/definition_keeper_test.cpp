@@ -39,7 +39,9 @@ class DefinitionKeeperTest : public testing::Test {
   std::vector<std::string> mended_;
   bool refreshed_ = false;
   DefinitionKeeper keeper_{{executor_, clock_, catalog_, ledger_},
-                           [this](const CampaignDefinition& each) { known_.push_back(each.revision); },
+                           [this](const std::vector<CampaignDefinition>& all) {
+                             for (const auto& each : all) known_.push_back(each.revision);
+                           },
                            [this](const CampaignId& id) { mended_.emplace_back(id.text()); }};
 };
 
@@ -48,6 +50,14 @@ TEST_F(DefinitionKeeperTest, TellsEveryDefinitionAtEachRefresh) {
   EXPECT_TRUE(refreshed_);
   executor_.advance(1s);
   EXPECT_THAT(known_, ElementsAre(1, 1));
+}
+
+TEST_F(DefinitionKeeperTest, RefreshesBeforeItsTimeWhenAsked) {
+  start();
+  keeper_.refresh();
+  keeper_.refresh();
+  executor_.run_until_idle();
+  EXPECT_THAT(known_, ElementsAre(1, 1)) << "one at a time";
 }
 
 TEST_F(DefinitionKeeperTest, WhatWasWrittenAndNotToldToTheLedgerIsMended) {

@@ -33,6 +33,13 @@ std::vector<Item> at_places(const std::vector<Item>& batch, const std::vector<st
   return items;
 }
 
+constexpr std::size_t kMostUnknown = 10'000;
+
+Error being_looked_for(const CampaignId& campaign) {
+  return make_error(ErrorCode::not_ready, "campaign " + std::string(campaign.text()) +
+                                              " is not known here; the catalog is asked, ask again");
+}
+
 Error not_offered(Strategy strategy) {
   return make_error(ErrorCode::invalid,
                     "the strategy '" + std::string(to_text(strategy)) + "' is not offered here", "strategy");
@@ -67,6 +74,33 @@ void StrategyLedger::know(const CampaignDefinition& definition) {
   if (offered(definition.strategy) != nullptr) strategies_[definition.id] = definition.strategy;
 }
 
+void StrategyLedger::know_all(const std::vector<CampaignDefinition>& definitions) {
+  ++tellings_;
+  for (const auto& definition : definitions) know(definition);
+}
+
+void StrategyLedger::ask_before_unknown(Clock& clock, std::function<void()> refresh) {
+  clock_ = &clock;
+  refresh_ = std::move(refresh);
+}
+
+bool StrategyLedger::unsure(const CampaignId& campaign) {
+  if (!refresh_ || strategies_.contains(campaign)) return false;
+  const Timestamp now = clock_->now();
+  if (unknown_.size() >= kMostUnknown) unknown_.clear();
+  const auto [found, first] = unknown_.try_emplace(campaign, Unknown{tellings_});
+  Unknown& unknown = found->second;
+  if (unknown.sure && now - unknown.sure_since < kUnknownLasts) return false;
+  if (unknown.sure) unknown = Unknown{tellings_};
+  if (tellings_ >= unknown.asked_at + 2) {
+    unknown.sure = true;
+    unknown.sure_since = now;
+    return false;
+  }
+  refresh_();
+  return true;
+}
+
 Strategy StrategyLedger::strategy_of(const CampaignId& campaign) const {
   const auto found = strategies_.find(campaign);
   return found == strategies_.end() ? parts_.front().strategy : found->second;
@@ -92,13 +126,19 @@ std::vector<Ledger*> StrategyLedger::ledgers() const {
 
 void StrategyLedger::decide(std::vector<IssueRequest> batch, Done<std::vector<Decision>> done) {
   if (batch.empty()) return done(std::vector<Decision>());
-  std::vector<Ledger*> targets;
+  std::vector<Ledger*> targets;  // null: to be held
   targets.reserve(batch.size());
+  bool any_held = false;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const bool as_before = i > 0 && batch[i].campaign == batch[i - 1].campaign;
-    targets.push_back(as_before ? targets.back() : &ledger_of(batch[i].campaign));
+    if (i > 0 && batch[i].campaign == batch[i - 1].campaign) {
+      targets.push_back(targets.back());
+    } else {
+      targets.push_back(unsure(batch[i].campaign) ? nullptr : &ledger_of(batch[i].campaign));
+      any_held = any_held || targets.back() == nullptr;
+    }
   }
-  if (std::all_of(targets.begin(), targets.end(), [&](Ledger* each) { return each == targets.front(); })) {
+  if (!any_held &&
+      std::all_of(targets.begin(), targets.end(), [&](Ledger* each) { return each == targets.front(); })) {
     return targets.front()->decide(std::move(batch), std::move(done));
   }
   const auto shares = shares_of(batch, targets);
@@ -107,6 +147,11 @@ void StrategyLedger::decide(std::vector<IssueRequest> batch, Done<std::vector<De
   gathering->open = shares.size();
   gathering->done = std::move(done);
   for (const Share& share : shares) {
+    if (share.ledger == nullptr) {
+      for (const std::size_t place : share.places) gathering->result[place].outcome = Outcome::held;
+      gathering->answered();
+      continue;
+    }
     share.ledger->decide(at_places(batch, share.places), [gathering, places = share.places](auto decisions) {
       for (std::size_t i = 0; decisions && i < places.size(); ++i)
         gathering->result[places[i]] = std::move((*decisions)[i]);
@@ -137,10 +182,12 @@ void StrategyLedger::confirm(std::vector<CouponKey> batch, Done<void> done) {
 }
 
 void StrategyLedger::find(CampaignId campaign, UserId user, Done<std::optional<Decision>> done) {
+  if (unsure(campaign)) return done(being_looked_for(campaign));
   ledger_of(campaign).find(campaign, user, std::move(done));
 }
 
 void StrategyLedger::show(CampaignId campaign, Done<std::optional<CampaignView>> done) {
+  if (unsure(campaign)) return done(being_looked_for(campaign));
   ledger_of(campaign).show(campaign, std::move(done));
 }
 

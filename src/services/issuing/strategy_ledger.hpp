@@ -5,10 +5,15 @@
 // A batch for one campaign, the normal case, is handed on as it is. A mixed one is split, and answered when
 // all parts are: a part that fails answers `closed` for its requests and leaves those of the others alone.
 //
+// A campaign that this process does not know may just have been created by another one: nobody is told that
+// it is not there before the catalog was asked again.
+//
 // One shard, as every Ledger. The completions that are handed on need not outlive this object.
 
+#include <functional>
 #include <unordered_map>
 
+#include "base/clock.hpp"
 #include "ports/ledger.hpp"
 
 namespace doorbuster::issuing {
@@ -22,8 +27,16 @@ class StrategyLedger final : public Ledger {
   /// \param parts the first one takes the campaigns that nobody knows. All ledgers outlive this.
   explicit StrategyLedger(std::vector<Part> parts);
 
+  /// What the catalog was told to be asked for again is true for so long.
+  static constexpr Duration kUnknownLasts = std::chrono::milliseconds(100);
+  /// Unknown campaigns are answered `held` (not_ready) until all definitions were told by know_all() twice
+  /// since then: the first time the catalog may have been read before. \param refresh asks for know_all()
+  void ask_before_unknown(Clock& clock, std::function<void()> refresh);
+
   /// Where the campaign's requests go from now on.
   void know(const CampaignDefinition& definition);
+  /// Everything that the catalog has.
+  void know_all(const std::vector<CampaignDefinition>& definitions);
   /// Of a campaign that is known; the first part's otherwise.
   Strategy strategy_of(const CampaignId& campaign) const;
 
@@ -47,7 +60,19 @@ class StrategyLedger final : public Ledger {
   /// Each ledger once.
   std::vector<Ledger*> ledgers() const;
 
+  bool unsure(const CampaignId& campaign);
+
+  struct Unknown {
+    std::uint64_t asked_at = 0;  // tellings_ at that moment
+    Timestamp sure_since{};
+    bool sure = false;
+  };
+
   std::vector<Part> parts_;
+  Clock* clock_ = nullptr;
+  std::function<void()> refresh_;
+  std::uint64_t tellings_ = 0;
+  std::unordered_map<CampaignId, Unknown> unknown_;  // emptied when it has kMostUnknown
   std::unordered_map<CampaignId, Strategy> strategies_;
 };
 

@@ -118,6 +118,19 @@ TEST_F(StrategyLedgerTest, UnknownCampaignsAreTheFirstPartsToRefuse) {
   EXPECT_THAT(decide({"nobody-knows"}), ElementsAre(Outcome::unknown_campaign));
 }
 
+TEST_F(StrategyLedgerTest, NobodyIsToldThatACampaignIsUnknownBeforeTheCatalogWasAskedAgain) {
+  int asked = 0;
+  ledger_.ask_before_unknown(clock_, [&] { ++asked; });
+  EXPECT_THAT(decide({"new", "fast"}), ElementsAre(Outcome::held, Outcome::issued));
+  EXPECT_EQ(asked, 1);
+  ledger_.know_all({});
+  EXPECT_THAT(decide({"new"}), ElementsAre(Outcome::held)) << "that may have been read before";
+  ledger_.know_all({});
+  EXPECT_THAT(decide({"new"}), ElementsAre(Outcome::unknown_campaign));
+  clock_.advance(StrategyLedger::kUnknownLasts);
+  EXPECT_THAT(decide({"new"}), ElementsAre(Outcome::held)) << "it may have been created since";
+}
+
 TEST_F(StrategyLedgerTest, AStrategyThatIsNotOfferedIsNamed) {
   const auto opened = open("other", Strategy::db_lock);
   ASSERT_FALSE(opened);

@@ -130,6 +130,10 @@ Result<bool> RecoverySupervisor::try_recover(const CampaignId& campaign) {
   if (!open) return open.error();
   if (*open) return true;
 
+  if (options_.wall_clock != nullptr && found->revision == 1 && found->epoch == 1 &&
+      options_.wall_clock->now() - found->created_at < options_.creation_takes) {
+    return make_error(ErrorCode::not_ready, "it is being created at this moment");
+  }
   const Timestamp began = clock_.now();
   log().info("recovery: campaign {} is closed; reading back what it must say", campaign.text());
   const auto reports = recovery_.recover(campaign);

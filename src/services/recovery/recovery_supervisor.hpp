@@ -13,6 +13,10 @@
 namespace doorbuster::recovery {
 
 struct SupervisorOptions {
+  /// A campaign that was created less than this ago, by the clock that marks creations, is its creator's to
+  /// open: he has told the catalog and is on his way to the ledger. No clock: there is no such wait.
+  Duration creation_takes = std::chrono::seconds(5);
+  Clock* wall_clock = nullptr;
   Duration first_back_off = std::chrono::milliseconds(200);
   Duration longest_back_off = std::chrono::seconds(5);
   Duration check_log_every = std::chrono::seconds(1);

@@ -95,6 +95,19 @@ TEST_F(RecoverySupervisorTest, FailuresAreTriedAgainLaterAndLater) {
   EXPECT_EQ(supervisor_.stats().waiting, 0U);
 }
 
+TEST_F(RecoverySupervisorTest, WhatIsBeingCreatedIsLeftToItsCreatorForAWhile) {
+  SupervisorOptions options;
+  options.wall_clock = &clock_;  // the campaign was created at the clock's start
+  RecoverySupervisor patient({store_, log_, ledger_}, clock_, options);
+  redis_.flush();
+  patient.notice(definition_.id);
+  patient.run_due();
+  EXPECT_EQ(epoch(), 1U);
+  clock_.advance(5s);
+  patient.run_due();
+  EXPECT_EQ(epoch(), 2U) << "he has died";
+}
+
 TEST_F(RecoverySupervisorTest, ALostLogIsNoticedWithoutBeingTold) {
   supervisor_.run_due();
   kafka_.wipe();

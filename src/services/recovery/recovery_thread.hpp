@@ -18,6 +18,8 @@ class RecoveryThread {
   RecoveryThread(const RecoveryThread&) = delete;
   RecoveryThread& operator=(const RecoveryThread&) = delete;
 
+  /// As RecoverySupervisor::look_at_log(); before start().
+  Result<void> look_at_log() { return supervisor_.look_at_log(); }
   void start();
   /// Returns when the recovery that runs is through.
   void stop();
