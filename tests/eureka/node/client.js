@@ -13,11 +13,13 @@ const options = Object.fromEntries(process.argv.slice(2).map((argument) => {
 
 let client = null;
 
+// By vip address: the client's list by app goes wrong with deltas, since 4.5.0 replaces and removes the first
+// instance of an app whichever is meant (`splice(cache.vip[...], 1)` in modifyInstance and deleteInstance).
 function view() {
   let text = '';
-  for (const [name, instances] of Object.entries(client.cache.app)) {
+  for (const instances of Object.values(client.cache.vip)) {
     for (const instance of instances) {
-      text += `${name} ${instance.instanceId} ${instance.status} ${instance.hostName}:${instance.port.$}\n`;
+      text += `${instance.app} ${instance.instanceId} ${instance.status} ${instance.hostName}:${instance.port.$}\n`;
     }
   }
   return text;
