@@ -125,8 +125,8 @@ std::string FullStack::durability_text(Durability durability) const {
 
 void FullStack::adjust(api::IssueOptions& options) const {
   // An event that is on its way to a busy Kafka is not overdue: appended again, it would only add to the
-  // crowd.
-  options.relay_after = std::max<Duration>(options.relay_after, std::chrono::seconds(1));
+  // crowd. Yet those of an instance that died must be safe within the patience of who asks another one.
+  options.relay_after = std::max<Duration>(options.relay_after, options.patience * 2 / 5);
 }
 
 Result<bool> FullStack::worker_caught_up() {

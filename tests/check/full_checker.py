@@ -214,8 +214,8 @@ def read_redis(redis, campaign, facts):
     waiting = {entry[0] for entry in redis.call("XRANGE", prefix + "outbox", "-", "+")}
     facts.holders = {}
     for user, text in redis.hash(prefix + "holders").items():
-        sequence, code, decided, _epoch, _revision, _refilled, entry = text.split(" ")
-        facts.holders[user] = (int(sequence), code, int(decided), entry in waiting)
+        offset, code, base, decided, _epoch, _revision, _refilled, entry = text.split(" ")
+        facts.holders[user] = (int(offset) + int(base), code, int(decided), entry in waiting)
     facts.counted = int(definition["issued"])
     facts.missing = [tuple(int(number) for number in text.split("-"))
                      for text in redis.call("LRANGE", prefix + "missing", "0", "-1")]

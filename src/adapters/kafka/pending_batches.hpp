@@ -41,7 +41,7 @@ class PendingBatches {
   void give_up(const std::string& why);
 
   std::size_t events() const { return events_.load(std::memory_order_relaxed); }
-  bool nearly_full() const { return events() > most_events_ - most_events_ / 8; }
+  bool nearly_full() const { return events() >= most_events_ - most_events_ / 8; }
   /// How long the oldest has waited; zero when there is none.
   Duration oldest_age() const;
 

@@ -273,6 +273,7 @@ TEST_F(RedisFaults, AHoldIsTakenOverAndThenEndsByANewerRevisionAlone) {
   ASSERT_TRUE(begin(two).has_value());
   ASSERT_TRUE(end(two, sale_).has_value());
   EXPECT_EQ(decide(1).outcome, Outcome::held) << "the first one's change may still be on its way";
+  ASSERT_TRUE(begin(two).has_value()) << "a hold is ended by its holder";
   ASSERT_TRUE(end(two, *begun).has_value());
   EXPECT_EQ(decide(1).outcome, Outcome::issued);
 }

@@ -215,6 +215,9 @@ void SeedLedger::list(Done<std::vector<CampaignView>> done) {
 void SeedLedger::take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) {
   base_.take_overdue(older_than, max, std::move(done));
 }
+void SeedLedger::prepare(CampaignDefinition definition, Done<void> done) {
+  base_.prepare(std::move(definition), std::move(done));
+}
 void SeedLedger::open(CampaignDefinition definition, Done<void> done) {
   base_.open(std::move(definition), std::move(done));
 }

@@ -52,6 +52,9 @@ class SeedLedgerTest : public testing::TestWithParam<Case> {
     }
     instances_[0]->instance().know({});
     ASSERT_TRUE(await<void>(executor_, [&](auto done) {
+                  instances_[0]->ledger().prepare(sale_, std::move(done));
+                }).has_value());
+    ASSERT_TRUE(await<void>(executor_, [&](auto done) {
                   instances_[0]->ledger().open(sale_, std::move(done));
                 }).has_value());
     for (auto& instance : instances_) instance->instance().know({sale_});
