@@ -7,6 +7,7 @@
 #include "services/api/campaign_service.hpp"
 #include "services/issuing/definition_keeper.hpp"
 #include "services/issuing/latching_ledger.hpp"
+#include "services/issuing/strategy_ledger.hpp"
 #include "services/recovery/recovery_supervisor.hpp"
 #include "services/worker/worker.hpp"
 #include "tests/sim/run_seed.hpp"
@@ -95,7 +96,8 @@ struct DistributedWorld::Instance {
         site{world.scheduler_, life, world.random_, world.options_.weather},
         executor(world.scheduler_, life, world.random_),
         redis(site, world.redis_, [this](const CampaignId& campaign) { supervisor.notice(campaign); }),
-        latch(executor, world.scheduler_, redis, latch_options()),
+        strategies({{Strategy::atomic, &redis}}),
+        latch(executor, world.scheduler_, strategies, latch_options()),
         log(site, world.kafka_),
         catalog(site, world.database_),
         issue(executor, world.scheduler_, latch, log, {}),
@@ -103,6 +105,7 @@ struct DistributedWorld::Instance {
         keeper(
             {executor, world.scheduler_, catalog, latch},
             [this](const std::vector<CampaignDefinition>& all) {
+              strategies.know_all(all);
               for (const auto& definition : all) redis.know(definition);
             },
             [this](const CampaignId& campaign) { campaigns.change(campaign, {}, [](auto) {}); },
@@ -111,7 +114,9 @@ struct DistributedWorld::Instance {
         reader(world.kafka_, [this, &world](const char* what) { return world.before_call(*this, what); }),
         rebuild(world.redis_, [this, &world](const char* what) { return world.before_call(*this, what); }),
         supervisor({store, reader, rebuild}, world.scheduler_,
-                   supervisor_options([this, &world](Duration time) { return world.pause(*this, time); })) {}
+                   supervisor_options([this, &world](Duration time) { return world.pause(*this, time); })) {
+    strategies.ask_before_unknown(world.scheduler_, [this] { keeper.refresh(); });
+  }
 
   const std::size_t slot;
   const Scheduler::Life life;
@@ -121,6 +126,7 @@ struct DistributedWorld::Instance {
   Site site;
   LifeExecutor executor;
   SimRedisLedger redis;
+  issuing::StrategyLedger strategies;
   issuing::LatchingLedger latch;
   SimKafkaLog log;
   SimCatalog catalog;
