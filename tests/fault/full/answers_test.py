@@ -122,7 +122,7 @@ class AnswersTest(SystemTest):
         system = self.system()
         stopped = system.apis[0]
         system.create("sale", 3000)
-        with Crowd(system, "sale", self.acks, threads=8):
+        with Crowd(system, "sale", self.acks, threads=8, timeout=1):
             wait_until(lambda: self.acks.count(201) > 100, 30, "coupons")
             stopped.pause()
             began, told = time.monotonic(), self.acks.count(201)

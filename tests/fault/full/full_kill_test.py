@@ -90,12 +90,14 @@ class FullKillTest(SystemTest):
     def hold(self, system, statement):
         """A client that holds a lock until it is killed."""
         database = system.stack.mariadb
-        client = subprocess.Popen(["mariadb", "-S", database.socket, "-u", "root", database.database, "-e", statement],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        as_root = ["mariadb", "--batch", "--skip-column-names", "-S", database.socket, "-u", "root", database.database]
+        client = subprocess.Popen([*as_root, "-e", statement], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE)
         self.addCleanup(client.kill)
+        asked = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(600)%'"
         wait_until(lambda: client.poll() is not None or
-                   system.sql("SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(600)%'"
-                              " AND info NOT LIKE '%processlist%'")[0][0] != "0", 20, f"{statement}")
+                   subprocess.run([*as_root, "-e", asked], capture_output=True, text=True, check=True).stdout != "0\n",
+                   20, f"{statement}")
         self.assertIsNone(client.poll(), client.stderr.read() if client.poll() is not None else "")
         return client
 

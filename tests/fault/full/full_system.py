@@ -197,7 +197,9 @@ class Crowd:
     """Threads that ask all api processes for coupons until they are told to stop; see harness.Load. A request that
     failed is asked again at another process, as a client behind a balancer would."""
 
-    def __init__(self, system, campaign, acks, threads=6, prefix="u", seed=1, repeat_share=0.1):
+    def __init__(self, system, campaign, acks, threads=6, prefix="u", seed=1, repeat_share=0.1,
+                 timeout=10):
+        self.timeout = timeout
         self.system, self.campaign, self.acks, self.prefix = system, campaign, acks, prefix
         self.repeat_share = repeat_share
         self.stopping = threading.Event()
@@ -226,7 +228,7 @@ class Crowd:
             else:
                 user = f"{self.prefix}-{number}-{asked}"
                 asked += 1
-            connection = connections.setdefault(api.port, Connection(api.port, timeout=10))
+            connection = connections.setdefault(api.port, Connection(api.port, timeout=self.timeout))
             sent = now_us()
             try:
                 reply = connection.request("POST", f"/v1/campaigns/{self.campaign}/coupons", {"user_id": user})
