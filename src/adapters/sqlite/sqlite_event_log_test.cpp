@@ -104,10 +104,11 @@ TEST(SqliteEventLog, WritesTogetherWhatIsQueuedTogether) {
   test::FaultVfs vfs;
   EventLogOptions options;
   options.vfs = vfs.name();
-  auto log = open_log(folder.log(), std::move(options));
-  // The first commit is held until 50 more appends are queued: those must be one commit.
+  // Before the log: its last sync, at its end, asks for them.
   std::atomic<bool> hold{true};
   std::atomic<bool> held{false};
+  auto log = open_log(folder.log(), std::move(options));
+  // The first commit is held until 50 more appends are queued: those must be one commit.
   vfs.on_sync([&](const std::string& file) {
     if (!file.ends_with("-wal")) return;
     held = true;
@@ -133,9 +134,10 @@ TEST(SqliteEventLog, RefusesWhatItsQueueCannotHold) {
   EventLogOptions options;
   options.vfs = vfs.name();
   options.most_queued_events = 10;
-  auto log = open_log(folder.log(), std::move(options));
+  // Before the log: its last sync, at its end, asks for them.
   std::atomic<bool> hold{true};
   std::atomic<bool> held{false};
+  auto log = open_log(folder.log(), std::move(options));
   vfs.on_sync([&](const std::string&) {
     held = true;
     while (hold) std::this_thread::yield();
