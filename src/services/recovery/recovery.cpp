@@ -85,10 +85,13 @@ Result<std::vector<Report>> Recovery::recover_all() {
 }
 
 Result<bool> Recovery::log_has_lost_data() {
+  const auto first_ends = parts_.log.ends();
+  if (!first_ends) return first_ends.error();
+  const auto stored = parts_.store.stored_through(first_ends->size());
+  if (!stored) return stored.error();
+  // A worker that has gone on meanwhile is no loss: only ends that were read behind its positions can tell.
   const auto ends = parts_.log.ends();
   if (!ends) return ends.error();
-  const auto stored = parts_.store.stored_through(ends->size());
-  if (!stored) return stored.error();
   for (std::size_t i = 0; i < ends->size() && i < stored->size(); ++i) {
     if ((*ends)[i] < (*stored)[i]) return true;
   }

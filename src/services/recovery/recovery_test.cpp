@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <utility>
 
 #include "tests/sim/model_database.hpp"
 #include "tests/sim/model_kafka.hpp"
@@ -297,6 +298,18 @@ TEST_F(RecoveryTest, AnotherRecoveryAtWorkIsAConflict) {
 TEST_F(RecoveryTest, AnUnknownCampaignIsNotFound) {
   database_.campaigns.clear();
   EXPECT_EQ(recover().error().code, ErrorCode::not_found);
+}
+
+TEST_F(RecoveryTest, AWorkerThatGoesOnWhileTheLogIsLookedAtIsNoLoss) {
+  issue(1);
+  bool went_on = false;
+  interfere_ = [&](std::string_view what) {
+    if (what != "database stored_through" || std::exchange(went_on, true)) return;
+    issue(2);
+    store();
+  };
+  EXPECT_FALSE(recovered().log_was_lost);
+  EXPECT_TRUE(went_on);
 }
 
 TEST_F(RecoveryTest, ALedgerThatRestartsWhileItIsFilledStaysClosed) {
