@@ -2,7 +2,7 @@
 // What one shard of the full stack has: its connection to Redis, the ledgers of all strategies over it, the
 // latch in front of them, and the keeper that tells them what the database says.
 //
-//   IssueService ─▶ LatchingLedger ─▶ StrategyLedger ─▶ RedisLedger (atomic, async-queue), the seed's,
+//   IssueService ─▶ LatchingLedger ─▶ StrategyLedger ─▶ RedisLedger (atomic), the seed's,
 //   db-lock
 //
 // One thread: the shard's.
