@@ -22,11 +22,13 @@ def start_gateway(group, binary, folder, upstream):
     return process
 
 
-def start_haproxy(group, folder, upstream):
+def start_haproxy(group, folder, upstream, files):
     os.makedirs(folder, exist_ok=True)
     port = free_port()
+    # It wants a descriptor for each side of a connection, and refuses to start without.
+    connections = min(servers.MOST_CONNECTIONS, files // 2 - 64)
     conf = servers.fill("haproxy.cfg", folder, {"PORT": port, "UPSTREAM_PORT": upstream,
-                                                "CONNECTIONS": servers.MOST_CONNECTIONS})
+                                                "CONNECTIONS": connections})
     process = group.start("haproxy", ["haproxy", "-db", "-f", conf], os.path.join(folder, "haproxy.out"))
     process.port = port
     process.wait_for(lambda: port_answers(port))
@@ -56,7 +58,7 @@ def run(settings):
         ours = start_gateway(group, settings.binary, os.path.join(folder, "gateway"), api.port)
         nginx = servers.start_nginx(group, os.path.join(folder, "nginx"), "nginx_proxy.conf", "/healthz",
                                     settings.files, UPSTREAM_PORT=api.port)
-        haproxy = start_haproxy(group, os.path.join(folder, "haproxy"), api.port)
+        haproxy = start_haproxy(group, os.path.join(folder, "haproxy"), api.port, settings.files)
         path = servers.issue_path(CAMPAIGN)
         for name, peer, connections, most in (("nginx", nginx, 100, 0.6), ("nginx", nginx, 1000, 0.45),
                                               ("HAProxy", haproxy, 100, None), ("HAProxy", haproxy, 1000, None)):
