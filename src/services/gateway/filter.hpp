@@ -57,6 +57,7 @@ struct Passage {
   }
   /// The first field of that name that is still sent on; empty when there is none.
   std::string_view kept(std::string_view lower_case_name) const;
+  std::size_t count(std::string_view lower_case_name) const;
   void drop(std::string_view lower_case_name);
 };
 

@@ -62,6 +62,14 @@ std::string_view Passage::kept(std::string_view lower_case_name) const {
   return {};
 }
 
+std::size_t Passage::count(std::string_view lower_case_name) const {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < request->headers.size(); ++i) {
+    found += equal_without_case(request->headers[i].name, lower_case_name) && !dropped.test(i) ? 1 : 0;
+  }
+  return found;
+}
+
 void Passage::drop(std::string_view lower_case_name) {
   for (std::size_t i = 0; i < request->headers.size(); ++i) {
     if (equal_without_case(request->headers[i].name, lower_case_name)) dropped.set(i);
@@ -136,10 +144,9 @@ bool TraceContext::is_valid(std::string_view text) {
 }
 
 std::optional<http::Response> TraceContext::on_request(Passage& passage) {
-  if (const auto given = passage.kept("traceparent"); !given.empty()) {
-    if (is_valid(given)) return std::nullopt;
-    passage.drop("traceparent");
-  }
+  // Two of them are as good as none: nobody knows which one the next reader takes.
+  if (passage.count("traceparent") == 1 && is_valid(passage.kept("traceparent"))) return std::nullopt;
+  passage.drop("traceparent");
   passage.drop("tracestate");
   auto& added = passage.added;
   added += "traceparent: 00-";

@@ -100,6 +100,9 @@ TEST_F(Hygiene, TraceAndRequestIdAreMadeOrKept) {
   const auto replaced = seen("X-Request-Id: <script>\r\ntraceparent: 00-zz-b7ad6b7169203331-01\r\n");
   EXPECT_THAT(replaced, Not(HasSubstr("script")));
   EXPECT_THAT(replaced, Not(HasSubstr("zz-b7")));
+  const auto two =
+      seen("traceparent:\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n");
+  EXPECT_THAT(two, Not(HasSubstr("0af7651916cd43dd8448eb211c80319c"))) << "two of them are none";
 }
 
 TEST_F(Hygiene, WhatTwoReadersCouldReadDifferentlyReachesNoInstance) {

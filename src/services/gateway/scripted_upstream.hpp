@@ -58,7 +58,7 @@ class ScriptedUpstream {
     void reset() {
       const linger hard{1, 0};
       ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-      ::close(std::exchange(socket_, -1));
+      ::close(socket_.exchange(-1));
     }
     /// Reads until the other side closes. \returns what came
     std::string rest() {
@@ -113,7 +113,7 @@ class ScriptedUpstream {
       }
       return request;
     }
-    int socket_;
+    std::atomic<int> socket_;  // also of the thread that ends everything
     std::string pending_;
   };
 
@@ -149,7 +149,7 @@ class ScriptedUpstream {
     {
       const std::lock_guard lock(mutex_);
       for (const auto& one : all_) {
-        if (one->socket() >= 0) ::shutdown(one->socket(), SHUT_RDWR);
+        if (const int socket = one->socket(); socket >= 0) ::shutdown(socket, SHUT_RDWR);
       }
     }
     for (auto& thread : threads_) thread.join();
