@@ -83,9 +83,12 @@ class UpFullTest(SystemTest):
         self.assert_reply(up.request("POST", "/v1/campaigns", {"id": "sale", "name": "sale", "limit": LIMIT}), 201)
         crowd = Crowd(up)
         for key in sorted(key for key in first if key[0] == "api"):
-            begun = crowd.answered()
+            begun, registered = crowd.answered(), up.output().count(" is UP at ")
             os.kill(first[key], signal.SIGKILL)
             wait_until(lambda key=key: processes(up.pid).get(key) not in (None, first[key]), 60, f"a new {key}")
+            # Only one at a time: its successor takes requests before the next one dies.
+            wait_until(lambda registered=registered: up.output().count(" is UP at ") > registered, 60,
+                       f"the new {key} in the registry")
             wait_until(lambda begun=begun: crowd.answered() > begun + 100 or crowd.bad, 60, "further answers")
         wait_until(lambda: len(crowd.codes) == LIMIT or crowd.bad, 60, "the last coupon")
         crowd.stop()
