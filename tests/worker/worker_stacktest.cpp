@@ -238,6 +238,7 @@ TEST_F(WorkerTest, GoesOnAfterBrokerAndDatabaseWereKilled) {
   WorkerProgram worker(log_options_, database_);
   worker.start();
   fill(1, 300);
+  ASSERT_TRUE(all_stored());  // it is at work: a worker that finds no database at its start says so and ends
   ASSERT_EQ(tell_stack("kill9 mariadb"), "");
   fill(301, 600);
   ASSERT_EQ(tell_stack("kill9 kafka"), "");

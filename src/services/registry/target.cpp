@@ -1,5 +1,6 @@
 #include "services/registry/target.hpp"
 
+#include "proto/eureka/text.hpp"
 #include "proto/http/message.hpp"
 
 namespace doorbuster::registry {
@@ -35,11 +36,18 @@ bool take_last(std::string_view& path, std::string_view word) {
   return true;
 }
 
+/// What is not UTF-8 is no name: it would stand in every list, which no strict client could read any more.
+std::optional<std::string> decoded_text(std::string_view escaped) {
+  auto text = http::percent_decoded(escaped);
+  if (text && !eureka::is_utf8(*text)) return std::nullopt;
+  return text;
+}
+
 /// The rest of a path as one value.
 std::optional<std::string> decoded(std::string_view rest) {
   if (!rest.empty() && rest.front() == '/') rest.remove_prefix(1);
   if (rest.empty()) return std::nullopt;
-  return http::percent_decoded(rest);
+  return decoded_text(rest);
 }
 
 std::optional<Target> with_id(Subject subject, std::string_view rest) {
@@ -52,7 +60,7 @@ std::optional<Target> below_apps(std::string_view rest) {
   if (rest.empty()) return Target{Subject::all, {}, {}};
   const auto first = take_segment(rest);
   if (rest.empty() && first == "delta") return Target{Subject::delta, {}, {}};
-  auto app = http::percent_decoded(first);
+  auto app = decoded_text(first);
   if (!app || app->empty()) return std::nullopt;
   Target target{Subject::app, upper_case(std::move(*app)), {}};
   if (rest.empty()) return target;

@@ -22,6 +22,13 @@ TEST(Target, StandsUnderEveryPrefixThatClientsUse) {
   }
 }
 
+TEST(Target, ANameThatIsNotUtf8IsNone) {
+  for (const auto* path : {"/eureka/apps/%C1", "/eureka/apps/A/%FFx", "/eureka/vips/%C0%80"}) {
+    EXPECT_FALSE(parse_target(path)) << path;
+  }
+  EXPECT_EQ(parse_target("/eureka/vips/%C3%A9")->id, "\xC3\xA9");
+}
+
 TEST(Target, KeepsIdsAsTheyAre) {
   for (const auto* path : {"/eureka/apps/A/h:b:1", "/eureka/apps/A/h%3Ab%3A1", "/eureka/apps/A/h:b:1/"}) {
     const auto target = parse_target(path);
