@@ -27,6 +27,11 @@ class Parser {
 
   Result<XmlElement> parse() {
     if (!is_utf8(text_)) return fail("no UTF-8");
+    // No control characters (XML 1.0, production 2): they could not be written again.
+    const auto allowed = [](char c) {
+      return static_cast<unsigned char>(c) >= ' ' || c == '\t' || c == '\n' || c == '\r';
+    };
+    if (!std::ranges::all_of(text_, allowed)) return fail("a control character");
     if (starts_with("\xef\xbb\xbf")) at_ += 3;
     XmlElement root;
     if (!skip_misc() || !read_element(root, 1) || !skip_misc()) return *error_;
