@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -116,6 +117,10 @@ class Shards {
   /// missing after the next start. Nothing waits here when all is well.
   void settle() {
     const auto until = std::chrono::steady_clock::now() + kSettlePatience;
+    // Queued requests, too. What is left of these is another instance's to take over.
+    while (has_queued() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     while (stack_->settles() && stack_->log().accepting() && has_pending()) {
       if (std::chrono::steady_clock::now() > until) {
         log().warn("api: some coupons could not be made safe; nobody was told of them");
@@ -134,6 +139,11 @@ class Shards {
   }
 
  private:
+  bool has_queued() {
+    return std::any_of(shards_.begin(), shards_.end(),
+                       [](const auto& shard) { return shard->queued() != 0; });
+  }
+
   bool has_pending() {
     bool any = false;
     first().shard().run([&] {

@@ -14,6 +14,7 @@
 #include "ports/coupon_repository.hpp"
 #include "ports/event_log.hpp"
 #include "ports/ledger.hpp"
+#include "ports/request_book.hpp"
 #include "rt/offload.hpp"
 #include "rt/shard.hpp"
 #include "services/api/campaign_service.hpp"
@@ -33,6 +34,8 @@ class StackShard {
   /// An error says what it waits for.
   virtual Result<void> ready() { return {}; }
   virtual Strategy strategy_of(const CampaignId&) const { return Strategy::atomic; }
+  /// Where queued requests are noted; null: the strategy `async-queue` is not offered here.
+  virtual RequestBook* request_book() { return nullptr; }
   virtual void write_metrics(obs::MetricsWriter&) {}
 };
 

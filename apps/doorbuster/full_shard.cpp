@@ -27,8 +27,8 @@ SeedOptions seed_options(Strategy strategy, const rt::Shard* shard) {
 }  // namespace
 
 std::vector<Strategy> offered_strategies() {
-  // Not `async-queue`: its answer 202 and the place where the outcome is asked for are not there yet.
-  return {Strategy::atomic, Strategy::set_incr, Strategy::lock, Strategy::fair_lock, Strategy::db_lock};
+  return {Strategy::atomic, Strategy::set_incr,  Strategy::async_queue,
+          Strategy::lock,   Strategy::fair_lock, Strategy::db_lock};
 }
 
 FullShard::FullShard(FullStack& stack, rt::Shard& shard)
@@ -41,11 +41,13 @@ FullShard::FullShard(FullStack& stack, rt::Shard& shard)
                      [this] {
                        if (keeper_) keeper_->refresh();
                      }}),
+      request_book_(redis_.core().connection, random_),
       set_incr_(shard, redis_, random_, seed_options(Strategy::set_incr, &shard)),
       lock_(shard, redis_, random_, seed_options(Strategy::lock, &shard)),
       fair_lock_(shard, redis_, random_, seed_options(Strategy::fair_lock, &shard)),
       database_(stack.writers(), stack.database_threads(), shard, random_),
       strategies_({{Strategy::atomic, &redis_},
+                   {Strategy::async_queue, &redis_},
                    {Strategy::set_incr, &set_incr_},
                    {Strategy::lock, &lock_},
                    {Strategy::fair_lock, &fair_lock_},

@@ -12,6 +12,7 @@
 
 #include "adapters/mariadb/mariadb_ledger.hpp"
 #include "adapters/redis/redis_ledger.hpp"
+#include "adapters/redis/redis_request_book.hpp"
 #include "adapters/redis/seed_ledger.hpp"
 #include "apps/doorbuster/api_stack.hpp"
 #include "base/random.hpp"
@@ -37,6 +38,7 @@ class FullShard final : public StackShard {
   Strategy strategy_of(const CampaignId& campaign) const override {
     return strategies_.strategy_of(campaign);
   }
+  RequestBook* request_book() override { return &request_book_; }
   void write_metrics(obs::MetricsWriter& out) override;
 
  private:
@@ -44,6 +46,7 @@ class FullShard final : public StackShard {
   rt::Shard& shard_;
   SystemRandom random_;
   RedisLedger redis_;
+  RedisRequestBook request_book_;
   SeedLedger set_incr_;
   SeedLedger lock_;
   SeedLedger fair_lock_;

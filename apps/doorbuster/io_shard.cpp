@@ -34,6 +34,14 @@ Result<void> IoShard::build(ApiStack& stack, Clock& clock, obs::Registry& metric
     api_options.authorizer = options.authorizer;
     api_options.log_strength = stack.durability_text(Durability::log);
     api_options.default_strategy = options.default_strategy;
+    if (RequestBook* book = stack_->request_book()) {
+      api::AsyncOptions async_options;
+      async_options.most_waiting = issue_options.most_in_flight;
+      async_options.log_strength = api_options.log_strength;
+      async_ = std::make_unique<api::AsyncIssue>(shard_, clock, *issue_, *book, random_, async_options);
+      api_options.async = async_.get();
+      api_options.strategy_of = [this](const CampaignId& campaign) { return stack_->strategy_of(campaign); };
+    }
     api_options.worker_caught_up = [&stack] { return stack.worker_caught_up(); };
     api_options.ready = [this] { return stack_->ready(); };
     endpoints_ = std::make_unique<api::ApiEndpoints>(
@@ -87,9 +95,16 @@ void IoShard::destroy() {
   *alive_ = false;
   server_ = nullptr;
   endpoints_ = nullptr;
+  async_ = nullptr;
   campaigns_ = nullptr;
   issue_ = nullptr;
   stack_ = nullptr;
+}
+
+std::uint64_t IoShard::queued() {
+  std::uint64_t waiting = 0;
+  shard_.run([&] { waiting = async_ ? async_->stats().waiting : 0; });
+  return waiting;
 }
 
 void IoShard::write_metrics(obs::MetricsWriter& out) const {
@@ -115,6 +130,7 @@ void IoShard::tick() {
   shard_.after(kTick, [this, alive = alive_] {
     if (!*alive) return;
     issue_->relay();
+    if (async_) async_->tick();
     tick();
   });
 }

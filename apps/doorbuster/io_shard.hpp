@@ -5,10 +5,12 @@
 #include <string>
 
 #include "apps/doorbuster/api_stack.hpp"
+#include "base/random.hpp"
 #include "net/http_server.hpp"
 #include "obs/metrics.hpp"
 #include "rt/shard.hpp"
 #include "services/api/api_endpoints.hpp"
+#include "services/api/async_issue.hpp"
 
 namespace doorbuster {
 
@@ -47,6 +49,8 @@ class IoShard {
   api::CampaignService& campaigns() { return *campaigns_; }
   /// On the shard.
   Ledger& ledger() { return stack_->ledger(); }
+  /// Queued requests that this shard has not settled yet.
+  std::uint64_t queued();
 
  private:
   void tick();
@@ -57,6 +61,8 @@ class IoShard {
   std::unique_ptr<StackShard> stack_;
   std::unique_ptr<api::IssueService> issue_;
   std::unique_ptr<api::CampaignService> campaigns_;
+  SystemRandom random_;
+  std::unique_ptr<api::AsyncIssue> async_;  // null: there are no queued requests
   std::unique_ptr<api::ApiEndpoints> endpoints_;
   std::unique_ptr<net::HttpServer> server_;
   net::HttpServerOptions server_options_;

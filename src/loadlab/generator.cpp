@@ -120,7 +120,11 @@ void Generator::opened(VirtualUser& vuser, const error_code& error) {
     failed(vuser, kind_of_connect_error(error));
     return;
   }
-  send(vuser, now());
+  if (vuser.outcome_path.empty()) {
+    send(vuser, now());
+  } else {
+    ask_for_outcome(vuser, now());
+  }
   if (vuser.connected) read(vuser);
 }
 
@@ -217,6 +221,13 @@ void Generator::wake(VirtualUser& vuser, Moment at) {
       return;
     case State::waiting:
       failed(vuser, given_up ? ErrorKind::interrupted : ErrorKind::timeout);
+      return;
+    case State::following:
+      if (given_up || at >= vuser.sent + shared_.options.timeout) {
+        failed(vuser, given_up ? ErrorKind::interrupted : ErrorKind::timeout);
+      } else {
+        ask_for_outcome(vuser, at);
+      }
       return;
     case State::draining:
       close(vuser);

@@ -10,7 +10,8 @@
 //
 // Invariants
 //  1. Every request whose bytes went out ends in exactly one ack and one call of Tally::reply or ::failure.
-//  2. `busy_` is the number of virtual users that wait for a connection, a reply or the server's closing.
+//  2. `busy_` is the number of virtual users that wait for a connection, a reply, an outcome or the server's
+//     closing.
 //  3. The thread ends when it may send no more and `busy_` is 0.
 
 #include <array>
@@ -84,6 +85,7 @@ class Generator {
     idle,        ///< may be given a request
     connecting,  ///< with a request to send once connected, or for the start barrier
     waiting,     ///< for the reply
+    following,   ///< answered 202: until `wake_`, when the outcome is asked for, again
     draining,    ///< reply complete, connection ends after it: waits for the server to close first
     pausing,     ///< until `wake_`: ramp-up, Retry-After, or after a failed connection
     finished,
@@ -105,7 +107,9 @@ class Generator {
     std::uint64_t user = 0;
     Moment meant;  ///< latency counts from here
     Moment sent;
-    std::string unsent;  ///< what the kernel did not take at once
+    std::string outcome_path;   ///< of a request that was answered 202; empty: of no other
+    Duration outcome_pause{0};  ///< before its outcome is asked for the next time
+    std::string unsent;         ///< what the kernel did not take at once
     std::array<char, 2048> input;
   };
 
@@ -119,11 +123,17 @@ class Generator {
   void next(VirtualUser& vuser, Moment at);
   void begin(VirtualUser& vuser, Moment meant, Moment at);
   void send(VirtualUser& vuser, Moment at);
+  bool transmit(VirtualUser& vuser, std::string_view bytes);
   void send_rest(VirtualUser& vuser);
   void read(VirtualUser& vuser);
   void received(VirtualUser& vuser, const boost::system::error_code& error, std::size_t size);
   void ended(VirtualUser& vuser, const boost::system::error_code& error);
   void replied(VirtualUser& vuser);
+  void follow(VirtualUser& vuser, std::string_view path, Moment at);
+  void ask_for_outcome(VirtualUser& vuser, Moment at);
+  void ask_for_outcome_later(VirtualUser& vuser, Moment at);
+  void outcome_replied(VirtualUser& vuser, Moment at);
+  void finish(VirtualUser& vuser, Moment at, int status, const ReplyFacts& facts);
   void failed(VirtualUser& vuser, ErrorKind kind);
   void after_request(VirtualUser& vuser, Moment at, std::optional<Duration> ask_again_after);
   void pause(VirtualUser& vuser, Moment until);

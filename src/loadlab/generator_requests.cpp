@@ -21,6 +21,10 @@ constexpr std::size_t kAcksInBlock = 4096;
 constexpr Duration kPauseAfterFailedConnect = std::chrono::milliseconds(50);
 /// After a 503 or 429 that does not say when to come back, and after no reply.
 constexpr Duration kPauseBeforeRetry = std::chrono::seconds(1);
+/// Between two questions for the outcome of a request that was answered 202: doubles.
+constexpr Duration kFirstOutcomePause = std::chrono::milliseconds(10);
+constexpr Duration kLongestOutcomePause = std::chrono::milliseconds(100);
+constexpr std::size_t kLongestOutcomePath = 512;
 constexpr Duration kLongestDrain = std::chrono::seconds(1);
 
 bool plausible(std::string_view code) {
@@ -96,19 +100,24 @@ void Generator::send(VirtualUser& vuser, Moment at) {
   vuser.state = State::waiting;
   vuser.sent = at;
   wake_[vuser.index] = at + shared_.options.timeout;
-  const auto bytes = requests_[vuser.target].for_user(vuser.user);
+  if (!transmit(vuser, requests_[vuser.target].for_user(vuser.user))) return;
+  vuser.sent_anything = true;
+  ++tally_.requests_sent;
+}
+
+/// \returns whether the connection took the bytes, now or later; otherwise the request has failed
+bool Generator::transmit(VirtualUser& vuser, std::string_view bytes) {
   const auto taken = ::send(vuser.socket.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (taken < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
     failed(vuser, errno == EPIPE ? ErrorKind::closed : ErrorKind::reset);
-    return;
+    return false;
   }
-  vuser.sent_anything = true;
-  ++tally_.requests_sent;
   const auto size = static_cast<std::size_t>(std::max<ssize_t>(taken, 0));
   if (size < bytes.size()) {
     vuser.unsent = bytes.substr(size);
     send_rest(vuser);
   }
+  return true;
 }
 
 void Generator::send_rest(VirtualUser& vuser) {
@@ -168,6 +177,11 @@ void Generator::ended(VirtualUser& vuser, const error_code& error) {
     close(vuser);
     return;
   }
+  if (!vuser.outcome_path.empty() && vuser.parser.untouched()) {
+    // Only the question is lost; the next one goes over a new connection.
+    close(vuser);
+    return ask_for_outcome_later(vuser, now());
+  }
   if (error == asio::error::eof && !vuser.parser.untouched() && vuser.parser.put_end()) {
     replied(vuser);
     if (vuser.state == State::draining) ended(vuser, error);
@@ -179,11 +193,61 @@ void Generator::ended(VirtualUser& vuser, const error_code& error) {
 void Generator::replied(VirtualUser& vuser) {
   const auto at = now();
   const int status = vuser.parser.status();
-  auto facts = read_reply(status, vuser.parser.body());
+  if (!vuser.outcome_path.empty()) return outcome_replied(vuser, at);
+  if (status == 202) {
+    const auto path = vuser.parser.header("location");
+    if (path.starts_with('/') && path.size() <= kLongestOutcomePath) return follow(vuser, path, at);
+  }
+  const auto facts = read_reply(status, vuser.parser.body());
   if (!plausible(facts.code)) {
     failed(vuser, ErrorKind::bad_reply);
     return;
   }
+  finish(vuser, at, status, facts);
+}
+
+void Generator::follow(VirtualUser& vuser, std::string_view path, Moment at) {
+  vuser.outcome_path = path;
+  vuser.outcome_pause = kFirstOutcomePause;
+  ask_for_outcome_later(vuser, at);
+}
+
+void Generator::ask_for_outcome_later(VirtualUser& vuser, Moment at) {
+  const bool ends = !vuser.parser.keep_alive() || shared_.options.connections == Connections::per_request;
+  vuser.parser.reset();
+  if (ends) close(vuser);
+  vuser.state = State::following;
+  wake_[vuser.index] = std::min(at + vuser.outcome_pause, vuser.sent + shared_.options.timeout);
+  vuser.outcome_pause = std::min(2 * vuser.outcome_pause, kLongestOutcomePause);
+}
+
+void Generator::ask_for_outcome(VirtualUser& vuser, Moment at) {
+  if (!vuser.connected) {
+    --busy_;  // open() counts it
+    return open(vuser);
+  }
+  if (vuser.state == State::connecting) ++busy_;
+  vuser.state = State::waiting;
+  wake_[vuser.index] = std::max(at, vuser.sent + shared_.options.timeout);
+  if (transmit(vuser, requests_[vuser.target].for_outcome(vuser.outcome_path))) ++tally_.outcome_asks;
+}
+
+void Generator::outcome_replied(VirtualUser& vuser, Moment at) {
+  const int status = vuser.parser.status();
+  if (status == 503 || status == 429) {
+    vuser.outcome_pause = kPauseBeforeRetry;
+    return ask_for_outcome_later(vuser, at);
+  }
+  if (status != 200) return failed(vuser, read_reply(status, {}).error.value_or(ErrorKind::bad_reply));
+  const auto outcome = read_outcome(vuser.parser.body());
+  if (!outcome || !plausible(outcome->facts.code)) return failed(vuser, ErrorKind::bad_reply);
+  if (outcome->pending) return ask_for_outcome_later(vuser, at);
+  finish(vuser, at, outcome->status, outcome->facts);
+}
+
+/// The campaign has answered, or somebody in its place.
+void Generator::finish(VirtualUser& vuser, Moment at, int status, const ReplyFacts& facts) {
+  vuser.outcome_path.clear();
   note(vuser, at, status, &facts);
   tally_.reply(shared_.window, vuser.meant, at, facts);
   if (!facts.code.empty()) keep_sighting(vuser, at, status, facts);
@@ -236,7 +300,9 @@ void Generator::keep_sighting(const VirtualUser& vuser, Moment at, int status, c
 
 void Generator::failed(VirtualUser& vuser, ErrorKind kind) {
   const auto at = now();
-  if (vuser.sent_anything) note(vuser, at, 0, nullptr);
+  // What was accepted and whose outcome never came promises nothing, and is no silence either.
+  if (vuser.sent_anything) note(vuser, at, vuser.outcome_path.empty() ? 0 : 202, nullptr);
+  vuser.outcome_path.clear();
   tally_.failure(shared_.window, vuser.meant, at, kind);
   add(live.errors, std::uint64_t{1});
   const bool never_connected = !vuser.connected;

@@ -128,6 +128,20 @@ ReplyFacts read_reply(int status, std::string_view body) {
   return failed(Outcome::unexpected, ErrorKind::http_other);
 }
 
+std::optional<QueuedFacts> read_outcome(std::string_view body) {
+  const auto state = quoted(value_of(body, "\"state\":"));
+  if (state == "pending") return QueuedFacts{true, 0, {}};
+  if (state == "issued") return QueuedFacts{false, 201, read_coupon(201, body)};
+  if (state == "already_issued") return QueuedFacts{false, 200, read_coupon(200, body)};
+  if (state == "sold_out") return QueuedFacts{false, 410, answered(Outcome::sold_out)};
+  if (state == "ended") return QueuedFacts{false, 410, answered(Outcome::ended)};
+  if (state == "not_started") return QueuedFacts{false, 409, answered(Outcome::not_started)};
+  if (state == "paused") return QueuedFacts{false, 409, answered(Outcome::paused)};
+  if (state == "unknown_campaign") return QueuedFacts{false, 404, read_reply(404, {})};
+  if (state == "failed") return QueuedFacts{false, 503, read_reply(503, {})};
+  return std::nullopt;
+}
+
 std::optional<std::uint32_t> retry_after_seconds(std::string_view header) {
   std::uint32_t seconds = 0;
   const auto [end, error] = std::from_chars(header.data(), header.data() + header.size(), seconds);

@@ -76,6 +76,15 @@ struct ReplyFacts {
 /// is settled after the run (verdict.hpp).
 ReplyFacts read_reply(int status, std::string_view body);
 
+/// What `GET /v1/requests/{id}` says of a request that was answered 202.
+struct QueuedFacts {
+  bool pending = false;
+  int status = 0;  ///< with which the campaign would have answered at once: 201, 410; 503 when it gave up
+  ReplyFacts facts;
+};
+/// nullopt when the body says no state that there is.
+std::optional<QueuedFacts> read_outcome(std::string_view body);
+
 /// Seconds of a `Retry-After` header, at most an hour; nullopt when it is absent or a date.
 std::optional<std::uint32_t> retry_after_seconds(std::string_view header);
 

@@ -81,6 +81,30 @@ TEST(Reply, GivesBackTheReasonThatARefusalCameWith) {
   EXPECT_EQ(problem_slug(Outcome::issued), "");
 }
 
+TEST(Outcome, IsReadAsTheAnswerThatItStandsFor) {
+  EXPECT_TRUE(read_outcome(R"({"request_id":"R","state":"pending"})")->pending);
+  const auto issued = read_outcome(
+      R"({"request_id":"R","user_id":"7","state":"issued","coupon":{"code":"C1","user_id":"7","sequence":3}})");
+  EXPECT_EQ(issued->status, 201);
+  EXPECT_EQ(issued->facts.outcome, Outcome::issued);
+  EXPECT_EQ(issued->facts.code, "C1");
+  EXPECT_EQ(issued->facts.sequence, 3U);
+  EXPECT_EQ(issued->facts.user, "7");
+  EXPECT_EQ(read_outcome(R"({"state":"already_issued","coupon":{"code":"C1"}})")->status, 200);
+  const std::pair<const char*, std::pair<int, Outcome>> others[] = {
+      {"sold_out", {410, Outcome::sold_out}},          {"ended", {410, Outcome::ended}},
+      {"not_started", {409, Outcome::not_started}},    {"paused", {409, Outcome::paused}},
+      {"unknown_campaign", {404, Outcome::not_found}}, {"failed", {503, Outcome::unavailable}}};
+  for (const auto& [state, means] : others) {
+    const auto read = read_outcome(std::string(R"({"state":")") + state + "\"}");
+    ASSERT_TRUE(read) << state;
+    EXPECT_FALSE(read->pending);
+    EXPECT_EQ(std::pair(read->status, read->facts.outcome), means) << state;
+  }
+  EXPECT_FALSE(read_outcome(R"({"state":"lost"})"));
+  EXPECT_FALSE(read_outcome("{}"));
+}
+
 TEST(RetryAfter, IsReadInSecondsUpToAnHour) {
   EXPECT_EQ(retry_after_seconds("2"), 2U);
   EXPECT_EQ(retry_after_seconds("99999"), 3600U);

@@ -165,6 +165,7 @@ Report make_report(const Options& options, RunResult&& result) {
   report.warm_up_requests = tally.warm_up_requests;
   report.requests_sent = tally.requests_sent;
   report.retries = tally.retries;
+  report.outcome_asks = tally.outcome_asks;
   report.late_sends = tally.late_sends;
   report.missed_sends = tally.missed_sends;
   report.interrupted = result.interrupted;

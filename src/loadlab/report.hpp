@@ -12,7 +12,9 @@
 //                    never below TPS. (nGrinder divides by the nominal width and so errs upwards.)
 //   Mean Test Time   mean latency of the successes
 // Percentiles and the maximum are of successes and, so that hanging requests do not vanish, of timeouts at
-// the time that was waited. Latency counts from the send, in an open loop from the intended send.
+// the time that was waited. Latency counts from the send, in an open loop from the intended send. A request
+// that is answered 202 with a `Location` ends with its outcome, which is asked for there with pauses of 10 to
+// 100 ms: its latency is the outcome's, pauses and all.
 
 #include <array>
 #include <cstdint>
@@ -72,6 +74,7 @@ struct Report {
   std::uint64_t warm_up_requests = 0;
   std::uint64_t requests_sent = 0;
   std::uint64_t retries = 0;
+  std::uint64_t outcome_asks = 0;  ///< as in Tally; no tests of their own
   bool open_loop = false;
   std::uint64_t late_sends = 0;
   std::uint64_t missed_sends = 0;

@@ -271,6 +271,7 @@ std::string generator_table(const Report& report) {
   row(out, "busiest thread", fmt::format("{:.0f} % of a core", 100 * report.busiest_thread));
   row(out, "warm-up requests", grouped_count(report.warm_up_requests));
   row(out, "asked again", grouped_count(report.retries));
+  if (report.outcome_asks != 0) row(out, "asked for outcomes", grouped_count(report.outcome_asks));
   if (report.open_loop) {
     row(out, "late sends", grouped_count(report.late_sends));
     row(out, "missed sends", grouped_count(report.missed_sends));

@@ -68,6 +68,7 @@ std::string to_json(const Report& report) {
   out["requests_sent"] = report.requests_sent;
   out["warm_up_requests"] = report.warm_up_requests;
   out["retries"] = report.retries;
+  out["outcome_asks"] = report.outcome_asks;
   out["late_sends"] = report.late_sends;
   out["missed_sends"] = report.missed_sends;
   json::array thresholds;

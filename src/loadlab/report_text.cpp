@@ -110,6 +110,7 @@ std::string to_text(const Report& report) {
   if (report.warm_up_requests != 0)
     out.row("warm-up requests", grouped(report.warm_up_requests), "not counted");
   if (report.retries != 0) out.row("asked again", grouped(report.retries));
+  if (report.outcome_asks != 0) out.row("asked for outcomes", grouped(report.outcome_asks));
   if (report.open_loop) {
     out.row("late sends", grouped(report.late_sends),
             fmt::format("more than {} ms after the intended time", kLateAfter.count() / 1000));

@@ -16,6 +16,16 @@ RequestBytes::RequestBytes(const Options& options, const Target& target) {
   if (!options.token.empty()) head_ += fmt::format("Authorization: Bearer {}\r\n", options.token);
   if (options.connections == Connections::per_request) head_ += "Connection: close\r\n";
   head_ += "Content-Length: ";
+  outcome_tail_ = fmt::format(" HTTP/1.1\r\nHost: {}\r\n", target.authority);
+  if (!options.token.empty()) outcome_tail_ += fmt::format("Authorization: Bearer {}\r\n", options.token);
+  if (options.connections == Connections::per_request) outcome_tail_ += "Connection: close\r\n";
+  outcome_tail_ += "\r\n";
+}
+
+std::string_view RequestBytes::for_outcome(std::string_view path) {
+  outcome_bytes_ = "GET ";
+  outcome_bytes_.append(path).append(outcome_tail_);
+  return outcome_bytes_;
 }
 
 void RequestBytes::build(std::size_t digits) {

@@ -16,11 +16,15 @@ class RequestBytes {
   RequestBytes(const Options& options, const Target& target);
 
   /// Valid until the next call.
+  std::string_view for_outcome(std::string_view path);
+  /// Valid until the next call of itself.
   std::string_view for_user(std::uint64_t user);
 
  private:
   void build(std::size_t digits);
 
+  std::string outcome_tail_;  ///< of `GET path HTTP/1.1`
+  std::string outcome_bytes_;
   std::string head_;  ///< up to the value of Content-Length
   std::string body_start_;
   std::string bytes_;

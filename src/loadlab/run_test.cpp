@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "loadlab/report.hpp"
@@ -257,6 +258,75 @@ TEST(Run, NoticesACouponOfAnotherUser) {
   EXPECT_EQ(result.tally.wrong_users, 2U);
 }
 
+/// A campaign with a queue: 202, some questions for the outcome, then the coupon of the user.
+class QueuedServer {
+ public:
+  explicit QueuedServer(std::uint64_t pending_times) : pending_times_(pending_times) {}
+  Answer operator()(std::uint64_t, const std::string& asked) {
+    if (!asked.starts_with('/')) {
+      return {http(202, R"({"state":"pending"})", "Location: /v1/requests/R" + asked + "\r\n")};
+    }
+    const auto user = asked.substr(std::string("/v1/requests/R").size());
+    if (asks_[user]++ < pending_times_) return {http(200, R"({"state":"pending"})")};
+    return {http(
+        200, fmt::format(R"({{"state":"issued","coupon":{{"code":"C{0}","user_id":"{0}","sequence":{0}}}}})",
+                         user))};
+  }
+
+ private:
+  std::uint64_t pending_times_;
+  std::map<std::string, std::uint64_t> asks_;
+};
+
+TEST(Run, AQueuedRequestEndsWithItsOutcome) {
+  ScriptedServer server(QueuedServer(2));
+  const auto options = options_for(server.url(), 4, 20);
+  auto result = run(options);
+  EXPECT_EQ(outcomes(result, Outcome::issued), 20U);
+  EXPECT_EQ(outcomes(result, Outcome::accepted), 0U);
+  EXPECT_EQ(result.tally.requests_sent, 20U);
+  EXPECT_EQ(result.tally.executed(), 20U);
+  EXPECT_EQ(result.tally.outcome_asks, 60U);
+  EXPECT_EQ(server.connections(), 4U);
+  EXPECT_GE(result.tally.latency.min(), milliseconds(10 + 20 + 40)) << "of the outcome, pauses and all";
+  EXPECT_EQ(make_report(options, std::move(result)).exit_status(), 0);
+}
+
+TEST(Run, AQueuedRequestIsFollowedOverConnectionsOfItsOwnWhenTheseArePerRequest) {
+  ScriptedServer server([queue = QueuedServer(1)](auto number, const auto& asked) mutable {
+    auto answer = queue(number, asked);
+    answer.close_after = true;
+    return answer;
+  });
+  auto options = options_for(server.url(), 3, 9);
+  options.connections = Connections::per_request;
+  const auto result = run(options);
+  EXPECT_EQ(outcomes(result, Outcome::issued), 9U);
+  EXPECT_EQ(result.tally.error_count(), 0U);
+}
+
+TEST(Run, AnOutcomeThatDoesNotComeIsATimeoutAndOneThatIsForgottenAnError) {
+  ScriptedServer silent(QueuedServer(1'000'000));
+  auto options = options_for(silent.url(), 2, 2);
+  options.timeout = milliseconds(100);
+  EXPECT_EQ(errors(run(options), ErrorKind::timeout), 2U);
+  ScriptedServer forgetful([queue = QueuedServer(0)](auto number, const auto& asked) mutable {
+    return asked.starts_with('/') ? Answer{http(404, "{}")} : queue(number, asked);
+  });
+  EXPECT_EQ(errors(run(options_for(forgetful.url(), 1, 1)), ErrorKind::http_404), 1U);
+}
+
+TEST(Run, AnOutcomeIsAskedForAgainWhenTheConnectionEnds) {
+  ScriptedServer server([queue = QueuedServer(0), cut = false](auto number, const auto& asked) mutable {
+    if (asked.starts_with('/') && !std::exchange(cut, true)) return Answer{"", true};
+    return queue(number, asked);
+  });
+  const auto result = run(options_for(server.url(), 1, 2));
+  EXPECT_EQ(outcomes(result, Outcome::issued), 2U);
+  EXPECT_EQ(result.tally.error_count(), 0U);
+  EXPECT_EQ(server.connections(), 2U);
+}
+
 class AcksOfARun : public testing::Test {
  protected:
   void SetUp() override {
@@ -315,6 +385,23 @@ TEST_F(AcksOfARun, HaveEverythingSentWhenTheRunIsInterrupted) {
   EXPECT_EQ(errors(result, ErrorKind::interrupted), 4U);
   EXPECT_EQ(make_report(options, std::move(result)).exit_status(), 130);
   EXPECT_EQ(lines().size(), sent);
+}
+
+TEST_F(AcksOfARun, SayTheOutcomeOfQueuedRequestsAnd202WhenThereWasNone) {
+  ScriptedServer server([queue = QueuedServer(0)](auto number, const auto& asked) mutable {
+    if (asked == "/v1/requests/R2") return Answer{http(404, "{}")};
+    return queue(number, asked);
+  });
+  (void)run(options_for(server.url(), 1, 2), hooks_);
+  const auto acks = lines();
+  ASSERT_EQ(acks.size(), 2U);
+  EXPECT_EQ(acks[0].at("status").to_number<int>(), 201);
+  EXPECT_EQ(acks[0].at("code").as_string(), "C1");
+  EXPECT_GE(acks[0].at("received_us").to_number<std::int64_t>(),
+            acks[0].at("sent_us").to_number<std::int64_t>() + 10'000);
+  EXPECT_EQ(acks[1].at("status").to_number<int>(), 202);
+  EXPECT_TRUE(acks[1].at("code").is_null());
+  EXPECT_TRUE(acks[1].at("received_us").is_null());
 }
 
 }  // namespace

@@ -55,8 +55,10 @@ class ScriptedServer {
                                self->answer();
                              });
     }
-    /// A request ends with the brace of its body: the only one in it.
+    /// A request ends with the brace of its body: the only one in it. A GET has none: its path is told as the
+    /// user.
     void answer() {
+      if (text.starts_with("GET ")) return answer_get();
       const auto end = text.find('}');
       if (end == text.npos) {
         read();
@@ -65,6 +67,19 @@ class ScriptedServer {
       const auto colon = text.rfind(':', end);
       const auto user = text.substr(colon + 1, end - colon - 1);
       text.erase(0, end + 1);
+      say(user);
+    }
+    void answer_get() {
+      const auto end = text.find("\r\n\r\n");
+      if (end == text.npos) {
+        read();
+        return;
+      }
+      const auto path = text.substr(4, text.find(' ', 4) - 4);
+      text.erase(0, end + 4);
+      say(path);
+    }
+    void say(const std::string& user) {
       auto said = server.script_(server.requests_++, user);
       reply = std::move(said.bytes);
       boost::asio::async_write(

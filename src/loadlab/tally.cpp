@@ -102,6 +102,7 @@ void Tally::merge(Tally&& other) {
   requests_sent += other.requests_sent;
   replies += other.replies;
   retries += other.retries;
+  outcome_asks += other.outcome_asks;
   late_sends += other.late_sends;
   missed_sends += other.missed_sends;
   wrong_users += other.wrong_users;

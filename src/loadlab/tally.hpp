@@ -72,6 +72,7 @@ struct Tally {
   std::uint64_t requests_sent = 0;  ///< bytes went out; warm-up included
   std::uint64_t replies = 0;        ///< of any status; warm-up included
   std::uint64_t retries = 0;
+  std::uint64_t outcome_asks = 0;    ///< GETs for outcomes of requests that were answered 202
   std::uint64_t late_sends = 0;      ///< open loop: sent more than kLateAfter after the intended time
   std::uint64_t missed_sends = 0;    ///< open loop: due, but never sent, before the time was over
   std::uint64_t wrong_users = 0;     ///< coupons that name another user than the one who asked

@@ -56,8 +56,9 @@ class UpstreamRequest {
   virtual void on_reply(const http::ReplyHead& head, std::string_view body) = 0;
   /// The beginning of a long reply, or one without an end yet.
   virtual void on_stream(const http::ReplyHead& head, std::unique_ptr<BodySource> body) = 0;
-  /// Whether it may be sent once more, elsewhere, although it has been sent.
-  virtual bool may_move() const = 0;
+  /// Whether it may be sent once more, elsewhere, although it has been sent. After a yes, on_failure(stalled)
+  /// follows.
+  virtual bool may_move() = 0;
   /// A piece of the upload is on its way.
   virtual void on_upload_progress() {}
   /// \param sent it may have been processed; false: it certainly was not

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from full_system import FullSystem, SystemTest, main  # noqa: E402
 
-STRATEGIES = ["atomic", "set-incr", "lock", "fair-lock", "db-lock"]
+STRATEGIES = ["atomic", "set-incr", "async-queue", "lock", "fair-lock", "db-lock"]
 # Under locks each coupon takes many round trips.
 SLOW = {"lock": 20, "fair-lock": 20, "db-lock": 20}
 LIMIT, CHOSEN, VUSERS = 6000, STRATEGIES, 1000
@@ -46,9 +46,24 @@ class FullStackTest(SystemTest):
         system.check(strategy, [acks])
         for api in system.apis:  # a holder asks again, wherever
             user, (code, _) = next(iter(winners.items()))
+            if strategy == "async-queue":
+                self.ask_behind_the_queue(system, api, user, code)
+                continue
             again = self.assert_reply(api.issue(strategy, user), 200).json()
             self.assertEqual(again["code"], code)
             self.assert_reply(api.issue(strategy, "somebody-else"), 410, "sold-out")
+
+    def ask_behind_the_queue(self, system, api, user, code):
+        """Accepted by one instance, the outcome told by every one."""
+        for asker, state in ((user, "already_issued"), ("somebody-else", "sold_out")):
+            accepted = self.assert_reply(api.issue("async-queue", asker), 202)
+            for other in system.apis:
+                outcome = system.outcome(other, accepted)
+                self.assertEqual(outcome["state"], state)
+                if asker == user:
+                    self.assertEqual(outcome["coupon"]["code"], code)
+        self.assert_reply(api.request("GET", "/v1/requests/ZZZZZZZZZZZZZZZZ"), 404)
+        self.assertIn("doorbuster_queued_outcomes_total", api.request("GET", "/metrics").body.decode())
 
     def test_exactly_the_limit_under_every_strategy(self):
         with FullSystem(self.folder) as system:

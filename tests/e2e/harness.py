@@ -41,6 +41,11 @@ def now_us():
     return time.time_ns() // 1000
 
 
+def slowness():
+    """Factor for bounds that are about time: a build with a sanitizer is that much slower (tools/run_slow_tests)."""
+    return float(os.environ.get("DOORBUSTER_TEST_SLOWNESS", "1"))
+
+
 def wait_until(condition, seconds=10, what="the condition"):
     """Asks again every 10 ms. \returns the first true value"""
     until = time.monotonic() + seconds

@@ -29,8 +29,11 @@ enum class ScriptId : std::uint8_t {
   fair_acquire,
   fair_release,
   fair_give_up,
+  queue_accept,
+  queue_settle,
+  queue_take,
 };
-inline constexpr std::size_t kScripts = 20;
+inline constexpr std::size_t kScripts = 23;
 
 /// The texts as they are sent. `now_us` is a function of the scripts that gives microseconds since 1970;
 /// production asks TIME, tests put a clock there that they can move.

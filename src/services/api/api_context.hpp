@@ -23,6 +23,8 @@
 
 namespace doorbuster::api {
 
+class AsyncIssue;
+
 struct ApiParts {
   Executor& executor;  ///< the shard
   Clock& clock;
@@ -41,6 +43,10 @@ struct ApiOptions {
   CampaignId default_campaign = *CampaignId::parse("default");  ///< of `POST /coupon/issue`
   std::string log_strength = "log";              ///< how replies name the durability `log`: `log(rf=1)`
   Strategy default_strategy = Strategy::atomic;  ///< of campaigns that are created without one
+  /// Of campaigns with the strategy `async-queue`; null: there are none. Outlives the endpoints.
+  AsyncIssue* async = nullptr;
+  /// How a campaign decides. Called on the shard, and only with `async`.
+  std::function<Strategy(const CampaignId&)> strategy_of;
   /// Has the worker stored everything that was in the log when this was called? Called on a look-up thread,
   /// and only after a miss. Empty: always.
   std::function<Result<bool>()> worker_caught_up;

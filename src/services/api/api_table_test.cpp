@@ -55,6 +55,9 @@ std::vector<Row> table() {
       {kPost, sale + "/coupons", R"({"user_id":1,"user_id":2})", 422, "invalid", "user_id"},
       {kPost, "/coupon/issue", R"({"userId":123})", 201},
       {kPost, "/coupon/issue", R"({"userId":123})", 200},
+      {kGet, "/v1/requests/ZZZZZZZZZZZZZZZZ", "", 404, "not-found"},
+      {kGet, "/v1/requests/1", "", 404, "not-found"},
+      {kGet, "/v1/requests/%", "", 400, "malformed"},
       {kPost, "/coupon/issue", R"({"userId":-1})", 422, "invalid", "userId"},
       {kPost, "/coupon/issue", "[1", 400, "malformed"},
       // campaigns
@@ -158,7 +161,6 @@ std::vector<Row> misfits() {
       {kGet, "/v1/campaigns//coupons", "", 404, "not-found"},
       {kPost, "/v1/campaigns//coupons", "", 404, "not-found"},
       {kPost, "/v1/campaigns/sale/coupons/", "", 404, "not-found"},
-      {kGet, "/v1/requests/1", "", 404, "not-found"},
       {kPost, "/v1/campaigns/sale/queue", R"({"user_id":"a"})", 404, "not-found"},
       {kGet, "/coupon/issue", "", 405, "method-not-allowed"},
       {kPost, "/healthz", "", 405, "method-not-allowed"},

@@ -42,6 +42,8 @@ std::span<const Route> routes();
 // issue_endpoint.cpp
 void issue_coupon(const ContextPtr& context, const Call& call, Reply reply);
 void issue_default_coupon(const ContextPtr& context, const Call& call, Reply reply);
+// request_endpoint.cpp
+void show_request(const ContextPtr& context, const Call& call, Reply reply);
 // campaign_endpoints.cpp
 void create_campaign(const ContextPtr& context, const Call& call, Reply reply);
 void list_campaigns(const ContextPtr& context, const Call& call, Reply reply);

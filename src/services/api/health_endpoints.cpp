@@ -1,5 +1,6 @@
 // Is the process alive, is it ready, what are its numbers?
 
+#include "services/api/async_issue.hpp"
 #include "services/api/endpoint.hpp"
 #include "services/api/problem.hpp"
 
@@ -45,6 +46,30 @@ void write_issue_metrics(const ApiContext& context, obs::MetricsWriter& out) {
             static_cast<double>(issue.in_flight), {{"shard", shard}});
 }
 
+void write_queue_metrics(const ApiContext& context, obs::MetricsWriter& out) {
+  if (context.options.async == nullptr) return;
+  const std::string_view shard = context.options.shard;
+  const AsyncStats& stats = context.options.async->stats();
+  out.counter("doorbuster_queued_requests_total", "Issue requests answered 202", stats.accepted,
+              {{"shard", shard}});
+  out.counter("doorbuster_queued_refused_total", "Of campaigns with a queue, answered 503", stats.refused,
+              {{"shard", shard}});
+  out.counter("doorbuster_queued_taken_over_total", "Requests of processes that were not heard of any more",
+              stats.taken_over, {{"shard", shard}});
+  constexpr std::string_view kOutcomes = "doorbuster_queued_outcomes_total";
+  constexpr std::string_view kHelp = "Outcomes of queued requests; failed: given up without one";
+  for (const auto& row : all_outcome_traits()) {
+    if (row.retry == Retry::later) continue;
+    out.counter(kOutcomes, kHelp, stats.decided[static_cast<std::size_t>(row.outcome)],
+                {{"shard", shard}, {"outcome", to_text(row.outcome)}});
+  }
+  out.counter(kOutcomes, kHelp, stats.failed, {{"shard", shard}, {"outcome", "failed"}});
+  out.gauge("doorbuster_queued_waiting", "Queued requests whose outcome is not noted yet",
+            static_cast<double>(stats.waiting), {{"shard", shard}});
+  out.histogram("doorbuster_queued_seconds", "Time from a 202 to the outcome", stats.time,
+                {{"shard", shard}});
+}
+
 void write_campaigns(const std::vector<CampaignView>& views, obs::MetricsWriter& out) {
   for (const auto& view : views) {
     const auto id = view.definition.id.text();
@@ -66,6 +91,7 @@ void write_shard_metrics(const ApiContext& context, obs::MetricsWriter& out) {
                 context.stats.replies[i].value(), {{"shard", context.options.shard}, {"class", kClasses[i]}});
   }
   write_issue_metrics(context, out);
+  write_queue_metrics(context, out);
 }
 
 void show_health(const ContextPtr& context, const Call&, Reply reply) {

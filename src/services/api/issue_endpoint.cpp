@@ -1,5 +1,6 @@
 #include "services/api/issue_endpoint.hpp"
 
+#include "services/api/async_issue.hpp"
 #include "services/api/coupon_json.hpp"
 #include "services/api/endpoint.hpp"
 #include "services/api/issue_body.hpp"
@@ -82,6 +83,18 @@ void refuse_unknown_campaign(ApiContext& context, Reply& reply) {
   context.answer(reply, problem(Outcome::unknown_campaign));
 }
 
+void queue_request(const ContextPtr& context, const IssueRequest& request, Reply reply) {
+  context->options.async->accept(request,
+                                 [context, reply = std::move(reply)](Result<std::string> id) mutable {
+                                   if (!id) return refuse(*context, reply, id.error());
+                                   http::Response response;
+                                   response.status = 202;
+                                   response.headers.emplace_back("Location", "/v1/requests/" + *id);
+                                   response.body = R"({"request_id":")" + *id + R"(","state":"pending"})";
+                                   context->answer(reply, response);
+                                 });
+}
+
 }  // namespace
 
 std::optional<std::string_view> campaign_of_issue_path(std::string_view path) {
@@ -100,6 +113,10 @@ void issue_for(const ContextPtr& context, const CampaignId& campaign, std::strin
                const Caller& caller, Reply reply) {
   const auto user = user_of(body, caller);
   if (!user) return refuse(*context, reply, user.error());
+  const ApiOptions& options = context->options;
+  if (options.async != nullptr && options.strategy_of(campaign) == Strategy::async_queue) {
+    return queue_request(context, {campaign, *user}, std::move(reply));
+  }
   auto request = pool().take();
   request->campaign = campaign;
   request->started = context->parts.clock.now();

@@ -10,6 +10,7 @@ using http::Method;
 constexpr std::array kRoutes = {
     Route{Method::post, "/v1/campaigns/{id}/coupons", Access::users, issue_coupon},
     Route{Method::post, "/coupon/issue", Access::users, issue_default_coupon},
+    Route{Method::get, "/v1/requests/{id}", Access::users, show_request},
     Route{Method::post, "/v1/campaigns", Access::admins, create_campaign},
     Route{Method::get, "/v1/campaigns", Access::any_token, list_campaigns},
     Route{Method::get, "/v1/campaigns/{id}", Access::any_token, show_campaign},

@@ -20,7 +20,7 @@ class Exchange final : public net::UpstreamRequest, public net::ClientWatcher {
     gateway_.on_failure(*this, failure, sent, detail);
   }
   void on_upload_progress() override { gateway_.on_upload_progress(*this); }
-  bool may_move() const override { return idempotent && !has_upload && retries < 1; }
+  bool may_move() override { return gateway_.may_move(*this); }
   void client_gone() override { gateway_.client_gone(*this); }
 
   net::Responder responder;

@@ -263,8 +263,20 @@ void Gateway::on_upload_progress(Exchange& exchange) {
   exchange.deadline = upstreams_.now() + exchange.route->timeout.value_or(options_.request_timeout);
 }
 
+/// Out of the budget, the first time too: when what is behind all instances is slow, they all stall, and to
+/// send everything twice would make it slower still. Whoever may not move waits where it is.
+bool Gateway::may_move(Exchange& exchange) {
+  const auto now = upstreams_.now();
+  return exchange.idempotent && !exchange.has_upload && exchange.retries == 0 && options_.most_retries > 0 &&
+         now < exchange.deadline && pool_of(*exchange.route).budget().take(now);
+}
+
 bool Gateway::may_retry(Exchange& exchange, UpstreamFailure failure, bool sent) {
   if (exchange.has_upload || failure == UpstreamFailure::upload) return false;
+  if (failure == UpstreamFailure::stalled) {  // may_move() has said yes
+    ++exchange.retries;
+    return true;
+  }
   if (sent && !exchange.idempotent) return false;
   if (upstreams_.now() >= exchange.deadline) return false;
   if (failure == UpstreamFailure::refused) return ++exchange.refusals <= kMostRefusals;
@@ -289,7 +301,9 @@ void Gateway::on_failure(Exchange& exchange, UpstreamFailure failure, bool sent,
     service.ended(exchange.instance, true, upstreams_.now());
   }
   if (may_retry(exchange, failure, sent)) {
-    ++(sent ? stats_.retries_idempotent : stats_.retries_unsent);
+    ++(failure == UpstreamFailure::stalled ? stats_.retries_moved
+       : sent                              ? stats_.retries_idempotent
+                                           : stats_.retries_unsent);
     return dispatch(exchange);
   }
   if (failure == UpstreamFailure::upload) {

@@ -40,6 +40,7 @@ struct GatewayStats {
   std::array<std::uint64_t, 6> replies{};  ///< by class of status
   std::uint64_t retries_unsent = 0;
   std::uint64_t retries_idempotent = 0;
+  std::uint64_t retries_moved = 0;   ///< from behind a slow reply
   std::uint64_t retries_denied = 0;  ///< by the budget
   std::uint64_t no_route = 0;
   std::uint64_t no_instance = 0;
@@ -86,6 +87,7 @@ class Gateway {
   void on_stream(Exchange& exchange, const http::ReplyHead& head, std::unique_ptr<net::BodySource> body);
   void on_failure(Exchange& exchange, net::UpstreamFailure failure, bool sent, std::string_view detail);
   void on_upload_progress(Exchange& exchange);
+  bool may_move(Exchange& exchange);
   bool may_retry(Exchange& exchange, net::UpstreamFailure failure, bool sent);
   void client_gone(Exchange& exchange);
   void give_up(Exchange& exchange);

@@ -64,10 +64,12 @@ void Gateway::write_metrics(obs::MetricsWriter& out) {
             {{"shard", shard}});
   const std::pair<std::string_view, std::uint64_t> retries[] = {{"unsent", stats_.retries_unsent},
                                                                 {"idempotent", stats_.retries_idempotent},
+                                                                {"moved", stats_.retries_moved},
                                                                 {"denied", stats_.retries_denied}};
   for (const auto& [kind, count] : retries) {
     out.counter("doorbuster_gateway_retries_total",
-                "Requests sent once more: certainly not processed, or idempotent; or denied by the budget",
+                "Requests sent once more: certainly not processed, idempotent, moved from behind a slow "
+                "reply; or denied by the budget",
                 count, {{"shard", shard}, {"kind", kind}});
   }
   const std::pair<std::string_view, std::uint64_t> refused[] = {{"no_route", stats_.no_route},

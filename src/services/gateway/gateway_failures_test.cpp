@@ -313,6 +313,34 @@ TEST_F(GatewayTest, ThoseBehindASlowReplyAreMovedWhenTheyMay) {
   EXPECT_EQ(slow.reply().body, "slow after all");
 }
 
+TEST_F(GatewayTest, WithoutABudgetThoseBehindASlowReplyWaitForIt) {
+  options_.service.upstream.move_after = 300ms;
+  options_.service.upstream.stall_after = 10s;
+  options_.service.retry_budget = {.percent = 0, .least = 0, .window = 1h};
+  Signal go_on;
+  FirstConnectionFails upstream([&](Connection& connection) {
+    const auto first = connection.read();
+    const auto second = connection.read();
+    go_on.wait();
+    if (first) connection.answer(*first, "slow after all");
+    if (second) connection.answer(*second, "slow after all");
+    connection.rest();
+  });
+  serve({instance(upstream.port(), true)});
+  Client slow(port_);
+  Client behind(port_);
+  slow.send(get("/a"));
+  behind.send(get("/b"));
+  EXPECT_TRUE(eventually([&] { return upstreams_->stats().requests == 2; }));
+  EXPECT_TRUE(eventually([&, begun = net::UpstreamHost::precise_now()] {
+    return upstreams_->now() > begun + options_.service.upstream.move_after + 2 * net::UpstreamHost::kTick;
+  }));
+  go_on.give();
+  EXPECT_EQ(slow.reply().body, "slow after all");
+  EXPECT_EQ(behind.reply().body, "slow after all");
+  EXPECT_EQ(stats().retries_moved, 0u);
+}
+
 TEST_F(GatewayTest, ARefusedInstanceIsOutAtOnceAndEvenAPostGoesElsewhere) {
   ScriptedUpstream good(echo);
   auto dead = std::make_unique<ScriptedUpstream>(echo);

@@ -61,7 +61,7 @@ class ServicePool::Check final : public net::UpstreamRequest {
   void on_failure(net::UpstreamFailure failure, bool, std::string_view) override {
     end(failure == net::UpstreamFailure::refused, false);
   }
-  bool may_move() const override { return false; }
+  bool may_move() override { return false; }
 
  private:
   void end(bool refused, bool good) {

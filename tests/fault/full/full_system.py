@@ -148,6 +148,17 @@ class FullSystem:
 
         wait_until(same, seconds, f"the worker to store everything of {campaign}")
 
+    def outcome(self, api, accepted, seconds=30):
+        """What became of a request that was answered 202, once it is known."""
+        def known():
+            try:
+                reply = api.request("GET", accepted.headers["location"])
+            except (OSError, http.client.HTTPException):
+                return None
+            return reply.json() if reply.status == 200 and reply.json()["state"] != "pending" else None
+
+        return wait_until(known, seconds, f"the outcome at {accepted.headers['location']}")
+
     def issued(self, campaign):
         return self.living_api().request("GET", f"/v1/campaigns/{campaign}").json()["issued"]
 
