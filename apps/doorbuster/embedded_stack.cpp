@@ -96,7 +96,9 @@ Result<void> EmbeddedStack::open_parts(const config::Settings& settings) {
   auto source = sqlite::SqliteEventSource::open(folder_.log_path(), log_->signal());
   if (!source) return source.error();
   source_ = std::move(*source);
-  worker_ = std::make_unique<worker::WorkerThread>(*source_, *repository_);
+  worker::WorkerThreadOptions options;
+  options.steps_back = true;
+  worker_ = std::make_unique<worker::WorkerThread>(*source_, *repository_, options);
   worker_->start();
   lookups_ = std::make_unique<rt::Offload>(
       "db", static_cast<std::size_t>(settings.integer("api.lookup_threads")), kMostLookupsWaiting);

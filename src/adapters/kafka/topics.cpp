@@ -211,8 +211,13 @@ Result<void> go_through(const KafkaOptions& options, bool create) {
       const auto shape = admin.shape(name);
       if (!shape) return shape.error();
       if (*shape && (*shape)->led) {
-        if (const auto checked = check(admin, name, **shape, options); !checked) return checked;
-        break;
+        const auto checked = check(admin, name, **shape, options);
+        if (checked) break;
+        // Of a topic that another process has just made one broker may know and the next one not yet.
+        const bool later = checked.error().code == ErrorCode::unavailable;
+        if (!later || std::chrono::steady_clock::now() > deadline) return checked;
+        admin.rest();
+        continue;
       }
       if (!*shape && !create) {
         return make_error(ErrorCode::not_found, fmt::format("kafka.topic: there is no topic '{}'", name),

@@ -165,6 +165,45 @@ TEST_F(SeedWeakness, AProcessThatDiesAfterIncrLeavesACouponThatNobodyGets) {
   }
 }
 
+TEST_F(SeedWeakness, NumbersFollowTheOrderOfStoringAndNotOfCounting) {
+  start(with(Strategy::set_incr));
+  probe_.call({"SADD", keys_.members, "7"}).value();  // counted first, and not stored yet
+  EXPECT_EQ(probe_.call({"HINCRBY", keys_.definition, "issued", "1"})->integer(), 1);
+  const Decision second = decide(8);
+  EXPECT_EQ(probe_.call({"HGET", keys_.definition, "issued"})->number(), 2);
+  EXPECT_EQ(second.coupon.sequence, 1U);
+}
+
+TEST_F(SeedWeakness, WhileSomebodyIsTakenBackOthersAreTurnedAwayThoughOneIsLeft) {
+  sale_.limit = 2;
+  start(with(Strategy::set_incr));
+  EXPECT_EQ(decide(1).outcome, Outcome::issued);
+  probe_.call({"HINCRBY", keys_.definition, "issued", "1"}).value();  // counted, and about to be taken back
+  const Decision refused = decide(2);
+  EXPECT_EQ(refused.outcome, Outcome::sold_out);
+  EXPECT_TRUE(refused.pending) << "503: one is left";
+  probe_.call({"HINCRBY", keys_.definition, "issued", "-1"}).value();
+  EXPECT_EQ(decide(2).outcome, Outcome::issued);
+}
+
+TEST_F(SeedWeakness, ABatchWaitsForItsSlowestLock) {
+  start(with(Strategy::lock));
+  const std::string lock = keys_.members + ":lock:1";
+  probe_.call({"SET", lock, "somebody else", "PX", "60000"}).value();
+  bool answered = false;
+  instances_[0]->ledger().decide({{sale_.id, UserId::from_integer(1)}, {sale_.id, UserId::from_integer(2)}},
+                                 [&](auto decisions) {
+                                   answered = true;
+                                   EXPECT_EQ(decisions->at(1).outcome, Outcome::issued);
+                                 });
+  // The second user's coupon is stored, and nobody tells him.
+  ASSERT_TRUE(executor_.wait_until([&] { return probe_.call({"HLEN", keys_.holders})->integer() == 1; }));
+  EXPECT_FALSE(answered);
+  probe_.call({"DEL", lock}).value();
+  probe_.call({"PUBLISH", lock + ":free:", "free"}).value();
+  EXPECT_TRUE(executor_.wait_until([&] { return answered; }));
+}
+
 TEST_F(SeedWeakness, UnderALockTheAnswerDoesNotWaitForTheLog) {
   start(with(Strategy::lock));
   const Decision decision = decide(1);

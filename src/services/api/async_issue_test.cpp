@@ -279,6 +279,17 @@ TEST_F(AsyncQueueWeakness, WhenTheBookIsLostSoIsWhatADeadProcessHadAccepted) {
   EXPECT_THAT(outcome(living, again), HasSubstr("issued"));
 }
 
+TEST_F(AsyncQueueWeakness, ARefusalIsWrittenDownTwiceAsACouponIs) {
+  auto& process = start();
+  for (const char* user : {"alice", "bob"}) issue(process, user);
+  pass(1s);
+  const auto before = pages_->settled.size();
+  for (int user = 0; user < 10; ++user) issue(process, "late-" + std::to_string(user));
+  pass(1s);
+  EXPECT_EQ(pages_->answers.size(), before + 10) << "as pending";
+  EXPECT_EQ(pages_->settled.size(), before + 10) << "and its outcome";
+}
+
 TEST_F(AsyncQueueWeakness, WhoAsksTooLateIsToldNothing) {
   auto& process = start();
   const auto accepted = issue(process, "alice");

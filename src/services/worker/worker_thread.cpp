@@ -1,6 +1,8 @@
 #include "services/worker/worker_thread.hpp"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -8,6 +10,20 @@
 #include "base/log.hpp"
 
 namespace doorbuster::worker {
+namespace {
+
+/// The crowd's threads go first: what the worker does not do in a burst it does after it, from the safe log.
+/// On a machine of few cores a worker with equal rights took one from them (a third of the coupons a second
+/// at 1,000 connections, and a tenth more CPU for each). Linux gives each thread a nice value of its own; it
+/// may always be raised.
+void step_back() {
+  constexpr int kNice = 10;
+  if (setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice) != 0) {
+    log().debug("worker: its priority cannot be lowered");
+  }
+}
+
+}  // namespace
 
 WorkerThread::WorkerThread(EventSource& source, CouponStore& store, WorkerThreadOptions options)
     : options_(options), source_(source), worker_(source, store, options.worker) {}
@@ -20,6 +36,7 @@ void WorkerThread::start() {
   DOORBUSTER_ASSERT(!thread_.joinable());
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "worker");
+    if (options_.steps_back) step_back();
     work();
   });
 }

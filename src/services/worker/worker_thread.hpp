@@ -20,6 +20,8 @@ struct WorkerThreadOptions {
   /// A damaged log or repository ends the worker: trying again would not mend it. False: another program may
   /// mend it (`doorbuster recover`), so it is tried again, too, and end() tells of it meanwhile.
   bool end_when_corrupt = true;
+  /// The thread takes a lower priority than those of the crowd with which it shares process and processors.
+  bool steps_back = false;
 };
 
 /// Why a worker has ended by itself, or stores nothing at the moment.

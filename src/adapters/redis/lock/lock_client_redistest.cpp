@@ -195,6 +195,37 @@ TEST_F(FairLockTest, WaitersAreServedInTheOrderOfAsking) {
   EXPECT_EQ(served, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
 }
 
+/// Of one command since the last reset.
+std::int64_t calls_of(RedisProbe& probe, const std::string& command) {
+  const auto stats = probe.call({"INFO", "commandstats"}).value();
+  const auto text = stats.text();
+  const std::string key = "cmdstat_" + command + ":calls=";
+  const auto at = text.find(key);
+  return at == std::string_view::npos ? 0 : std::stoll(std::string(text.substr(at + key.size(), 10)));
+}
+
+TEST_F(FairLockTest, EachHandoverCostsAWriteForEverybodyWhoWaits) {
+  constexpr std::int64_t kWaiters = 20;
+  Process process(executor_, named("one", true));
+  HeldLock held = process.acquire(Duration{0}).value();
+  std::vector<HeldLock> served;
+  std::size_t handovers = 0;
+  for (std::int64_t i = 0; i < kWaiters; ++i) {
+    process.ask(std::chrono::seconds(20), [&](Result<HeldLock> mine) { served.push_back(mine.value()); });
+    ASSERT_TRUE(executor_.wait_until([&] {
+      return probe_.call({"LLEN", kName.lock + ":queue"})->integer() == i + 1;
+    }));
+  }
+  for (std::int64_t left = kWaiters - 1; left >= kWaiters - 3; --left) {
+    ASSERT_TRUE(probe_.call({"CONFIG", "RESETSTAT"}));
+    EXPECT_TRUE(process.release(held));
+    ++handovers;
+    ASSERT_TRUE(executor_.wait_until([&] { return served.size() == handovers; }));
+    held = served.back();
+    EXPECT_EQ(calls_of(probe_, "zincrby"), left) << "it grows with the crowd";
+  }
+}
+
 TEST_F(FairLockTest, ADeadWaiterAtTheHeadHoldsTheLineUpToItsDeadline) {
   Process dead(executor_, named("dead", true));
   Process living(executor_, named("living", true));
