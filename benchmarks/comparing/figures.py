@@ -102,15 +102,18 @@ class Derived:
 
     name: str
     value: float
-    budget: Budget
+    budget: Budget | None
     remark: str = ""
 
     @property
     def verdict(self):
+        if self.budget is None:
+            return "-"
         return "ok" if self.value <= self.budget.most else "OVER"
 
     def as_json(self):
-        return {"name": self.name, "value": round(self.value, 4), "budget": self.budget.text(),
+        return {"name": self.name, "value": round(self.value, 4),
+                "budget": self.budget.text() if self.budget else None,
                 "verdict": self.verdict, "remark": self.remark}
 
 
@@ -162,7 +165,8 @@ def markdown(facts, lines, derived):
         out += ["", "Requests a second, ours and the peer: " + "; ".join(
             f"{line.name} at {line.connections:,}: {line.rate:,.0f} and {line.peer_rate:,.0f}" for line in lines) + "."]
     if derived:
-        out += ["", *(f"- {figure.name}: {figure.value:.2f} (budget {budget_of(figure)})" for figure in derived)]
+        out += ["", *(f"- {figure.name}: {figure.value:.2f}" + (f" (budget {budget_of(figure)})" if figure.budget else "")
+                      for figure in derived)]
     out += ["", f"Taken with `{facts['command']}` ({facts['runs']}) at commit {facts['commit']} on {facts['date']}, "
                 f"{facts['machine']}, kernel {facts['kernel']}; {facts['durability']}."]
     return "\n".join(out)
@@ -170,7 +174,8 @@ def markdown(facts, lines, derived):
 
 def derived_table(figures):
     return "\n".join(
-        f"{figure.name:<44} {figure.value:8.2f}  budget {figure.budget.text():<7} {figure.verdict:<5} {figure.remark}"
+        f"{figure.name:<44} {figure.value:8.2f}  "
+        f"{('budget ' + figure.budget.text() if figure.budget else ''):<14} {figure.verdict:<5} {figure.remark}"
         .rstrip()
         for figure in figures
     )

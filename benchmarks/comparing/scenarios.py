@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 
-from comparing import gateway, generators, servers
+from comparing import full, gateway, generators, servers
 from comparing.figures import Budget, Derived, Line, Side
 from comparing.processes import Failure, Group, http
 
@@ -119,11 +119,15 @@ def issue_run(settings, api, connections):
 
     side = measured([api], run, background_rows=lambda: issued_count(api.port, campaign))
     expect_refused("coupon", side, 0.0)
-    issued, answered = issued_count(api.port, campaign), replies["run"].requests
+    coupon_count_fits("coupon", api.port, campaign, replies["run"].requests, connections)
+    return side
+
+
+def coupon_count_fits(what, port, campaign, answered, connections):
+    issued = issued_count(port, campaign)
     # At its end wrk leaves one request a connection in the air.
     if not answered <= issued <= answered + connections:
-        raise Failure(f"coupon: {answered} replies, but the campaign says {issued} issued")
-    return side
+        raise Failure(f"{what}: {answered} replies, but the campaign says {issued} issued")
 
 
 def coupon(settings):
@@ -162,6 +166,16 @@ def set_peer_campaign(redis, campaign, limit):
     redis.call("SET", f"{{{campaign}}}:limit", str(limit))
 
 
+def lua_run(settings, nginx, redis, connections):
+    number = settings.next_run()
+    campaign = f"compare-{number:04d}"
+    set_peer_campaign(redis, campaign, PLENTY)
+    side = measured([nginx, redis.process], lambda: post_unique(settings, nginx.port, campaign, connections, number))
+    expect_refused("nginx + Lua + Redis", side, 0.0)
+    redis.call("DEL", f"{{{campaign}}}:users", f"{{{campaign}}}:issued")
+    return side
+
+
 def coupon_redis(settings):
     """The same coupons by nginx + Lua + Redis: both of its processes are charged. No log, fsync each second."""
     lines = []
@@ -170,21 +184,19 @@ def coupon_redis(settings):
         api = servers.start_api(group, settings.binary, folder)
         nginx, redis = servers.start_lua_redis(group, folder, settings.files)
         for connections in (100, 1000):
-            def peer(connections=connections):
-                number = settings.next_run()
-                campaign = f"compare-{number:04d}"
-                set_peer_campaign(redis, campaign, PLENTY)
-                side = measured([nginx, redis.process],
-                                lambda: post_unique(settings, nginx.port, campaign, connections, number))
-                expect_refused("nginx + Lua + Redis", side, 0.0)
-                redis.call("DEL", f"{{{campaign}}}:users", f"{{{campaign}}}:issued")
-                return side
-
             pairs = in_turn(settings, f"coupon-redis at {connections}",
-                            lambda connections=connections: issue_run(settings, api, connections), peer)
+                            lambda connections=connections: issue_run(settings, api, connections),
+                            lambda connections=connections: lua_run(settings, nginx, redis, connections))
             lines.append(Line("coupon, fsynced", connections, "nginx + Lua + Redis (everysec, no log)", pairs,
                               remark="the peer's figure is nginx and Redis together"))
     return lines, []
+
+
+def full_missing():
+    for program, package in (("java", "openjdk-17-jre-headless"), ("mariadbd", "mariadb-server")):
+        if not shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
+            return f"no {program}: Debian package {package}"
+    return lua_redis_missing()
 
 
 def refusal(settings):
@@ -239,6 +251,7 @@ SCENARIOS = {
     "floor": (floor, lambda: None),
     "coupon": (coupon, lambda: None),
     "coupon-redis": (coupon_redis, lua_redis_missing),
+    "full": (full.run, full_missing),
     "refusal": (refusal, lua_redis_missing),
     "gateway": (gateway.run, gateway.missing),
     "generator": (generator, lambda: None),

@@ -51,7 +51,7 @@ class Ledger {
 
   /// Before a new definition is written to the catalog. A shared ledger notes that this object will open()
   /// the campaign, which stays unknown until then; the note goes the way of all its data when it is lost.
-  virtual void prepare(CampaignDefinition, Done<void> done) { done({}); }
+  virtual void prepare(CampaignDefinition definition, Done<void> done) = 0;
   /// Takes in a campaign whose definition is written. A shared ledger does so only for the object that
   /// prepared it and if the note is still there: without it, the campaign may have been recovered and lost
   /// since, and must not begin anew in its first epoch. \returns conflict when it is there already, closed

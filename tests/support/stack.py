@@ -19,14 +19,15 @@ __all__ = ["ServerError", "TestStack"]
 
 
 class TestStack:
-    """kafka: number of brokers, 0 for none. Options: of the server's configuration, see tools/servers."""
+    """kafka: number of brokers, 0 for none. Options: of the server's configuration, see tools/servers.
+    large: for work rather than for a quick start, as `make stack` has them."""
 
     def __init__(self, redis=False, kafka=0, mariadb=False, folder=None, redis_options=None, kafka_options=None,
-                 mariadb_options=None):
+                 mariadb_options=None, large=False):
         self.folder = folder or tempfile.mkdtemp(prefix="doorbuster-stack-")
         self.redis = RedisServer(self.at("redis"), options=redis_options) if redis else None
-        self.kafka = KafkaCluster(self.at("kafka"), kafka, options=kafka_options) if kafka else None
-        self.mariadb = MariaDbServer(self.at("mariadb"), options=mariadb_options) if mariadb else None
+        self.kafka = KafkaCluster(self.at("kafka"), kafka, large=large, options=kafka_options) if kafka else None
+        self.mariadb = MariaDbServer(self.at("mariadb"), options=mariadb_options, large=large) if mariadb else None
         self.servers = [server for server in (self.redis, self.mariadb, self.kafka) if server is not None]
 
     def at(self, name):

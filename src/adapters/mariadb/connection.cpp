@@ -39,6 +39,13 @@ bool is_loss(unsigned number) {
   }
 }
 
+/// Classes of SQLSTATE: a value out of range or too long, a constraint, a view's check, a SIGNAL of a
+/// trigger.
+bool is_about_values(std::string_view state) {
+  const auto kind = state.substr(0, 2);
+  return kind == "22" || kind == "23" || kind == "44" || kind == "45";
+}
+
 unsigned seconds(Duration time) {
   return static_cast<unsigned>(
       std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(time).count()));
@@ -254,9 +261,10 @@ Error Connection::connect_error(const ServerOptions& options) const {
       key);
 }
 
-Error Connection::error(unsigned number, const char* text, Phase phase) {
+Error Connection::error(unsigned number, const char* state, const char* text, Phase phase) {
   const bool lost = is_loss(number);
   lost_ = lost_ || lost;
+  values_refused_ = phase == Phase::writing && number != ER_DUP_ENTRY && is_about_values(state);
   ErrorCode code = ErrorCode::unavailable;
   if (number == ER_DUP_ENTRY) {
     code = ErrorCode::conflict;
@@ -264,6 +272,16 @@ Error Connection::error(unsigned number, const char* text, Phase phase) {
     code = ErrorCode::unknown_outcome;
   }
   return make_error(code, fmt::format("MariaDB at {}: {} (error {})", place_, text, number));
+}
+
+Error Connection::statement_error(const Statement& statement, Phase phase) {
+  MYSQL_STMT* handle = statement.statement;
+  return error(mysql_stmt_errno(handle), mysql_stmt_sqlstate(handle), mysql_stmt_error(handle), phase);
+}
+
+Error Connection::own_error(Phase phase) {
+  MYSQL* handle = library_->handle;
+  return error(mysql_errno(handle), mysql_sqlstate(handle), mysql_error(handle), phase);
 }
 
 Result<Connection::Statement*> Connection::prepared(std::string_view sql) {
@@ -274,7 +292,7 @@ Result<Connection::Statement*> Connection::prepared(std::string_view sql) {
   DOORBUSTER_ASSERT(handle != nullptr);
   auto statement = std::make_unique<Statement>(handle);
   if (mysql_stmt_prepare(handle, sql.data(), sql.size()) != 0) {
-    return error(mysql_stmt_errno(handle), mysql_stmt_error(handle), Phase::reading);  // nothing was run
+    return statement_error(*statement, Phase::reading);  // nothing was run
   }
   return statements_.emplace(text, std::move(statement)).first->second.get();
 }
@@ -284,7 +302,7 @@ Result<std::uint64_t> Connection::run(std::string_view sql, std::span<const Valu
   if (!statement) return statement.error();
   MYSQL_STMT* handle = (*statement)->statement;
   if (!(*statement)->execute(parameters)) {
-    return error(mysql_stmt_errno(handle), mysql_stmt_error(handle), Phase::writing);
+    return statement_error(**statement, Phase::writing);
   }
   return mysql_stmt_affected_rows(handle);
 }
@@ -305,7 +323,7 @@ Result<void> Connection::read(std::string_view sql, std::span<const Value> param
   auto& statement = **found;
   MYSQL_STMT* handle = statement.statement;
   const auto failure = [&] {
-    auto failed = error(mysql_stmt_errno(handle), mysql_stmt_error(handle), Phase::reading);
+    auto failed = statement_error(statement, Phase::reading);
     mysql_stmt_free_result(handle);
     return failed;
   };
@@ -343,7 +361,7 @@ Result<void> Connection::execute(std::string_view sql) {
       mysql_free_result(result);
     return {};
   }
-  return error(mysql_errno(library_->handle), mysql_error(library_->handle), Phase::writing);
+  return own_error(Phase::writing);
 }
 
 Result<void> Connection::begin() {
@@ -358,7 +376,7 @@ Result<void> Connection::commit() {
   DOORBUSTER_ASSERT(in_transaction_);
   in_transaction_ = false;
   if (mysql_real_query(library_->handle, "COMMIT", 6) == 0) return {};
-  auto failed = error(mysql_errno(library_->handle), mysql_error(library_->handle), Phase::committing);
+  auto failed = own_error(Phase::committing);
   if (!lost_) (void)execute("ROLLBACK");
   return failed;
 }

@@ -84,6 +84,9 @@ class Connection {
   void rollback();
 
   bool lost() const { return lost_; }
+  /// The statement that failed last was refused for its values (too long, against a constraint or a trigger):
+  /// another time it would be refused again.
+  bool values_refused() const { return values_refused_; }
   /// False when the server has hung up since the last call. No message is sent.
   bool seems_alive() const;
   /// `127.0.0.1:3306`, for messages.
@@ -100,13 +103,16 @@ class Connection {
                     bool streamed);
   Error connect_error(const ServerOptions& options) const;
   enum class Phase : std::uint8_t { reading, writing, committing };
-  Error error(unsigned number, const char* text, Phase phase);
+  Error error(unsigned number, const char* state, const char* text, Phase phase);
+  Error statement_error(const Statement& statement, Phase phase);
+  Error own_error(Phase phase);
 
   std::unique_ptr<Library> library_;  // the connection of libmariadb
   std::unordered_map<std::string, std::unique_ptr<Statement>> statements_;
   std::string place_;
   bool in_transaction_ = false;
   bool lost_ = false;
+  bool values_refused_ = false;
 };
 
 /// BEGIN by begin(), ROLLBACK at the end unless commit() was called.

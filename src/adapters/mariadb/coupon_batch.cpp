@@ -61,8 +61,13 @@ Result<void> MariaDbCouponStore::Batch::insert(Connection& connection, std::span
     const auto part = items.first(largest_size(items.size()));
     items = items.subspan(part.size());
     auto inserted = insert_rows(connection, part);
-    // A statement that met a key that is there has undone all of itself, and nothing else.
-    if (!inserted && inserted.error().code == ErrorCode::conflict) inserted = insert_new(connection, part);
+    // A statement that met a key that is there, or a value that is refused, has undone all of itself, and
+    // nothing else.
+    if (!inserted && inserted.error().code == ErrorCode::conflict) {
+      inserted = insert_new(connection, part);
+    } else if (!inserted && connection.values_refused()) {
+      inserted = insert_each(connection, part);
+    }
     if (!inserted) return inserted;
   }
   return {};
@@ -109,7 +114,7 @@ Result<void> MariaDbCouponStore::Batch::insert_new(Connection& connection, std::
         if (same(at->second, *item.event)) {
           ++repeated;
         } else {
-          letters.push_back({item.position, item.event, conflict_with(at->second, *item.event), {}});
+          letters.push_back({item.position, item.event, conflict_with(at->second, *item.event), {}, false});
         }
       }
     }
@@ -126,9 +131,15 @@ Result<void> MariaDbCouponStore::Batch::insert_each(Connection& connection, std:
     const auto part = items.first(largest_size(items.size()));
     items = items.subspan(part.size());
     auto inserted = insert_rows(connection, part);
-    if (!inserted && inserted.error().code == ErrorCode::conflict) {
+    const bool conflict = !inserted && inserted.error().code == ErrorCode::conflict;
+    if (conflict || (!inserted && connection.values_refused())) {
       if (part.size() == 1) {
-        inserted = compare(connection, part.front());
+        if (conflict) {
+          inserted = compare(connection, part.front());
+        } else {
+          put_aside(part.front(), inserted.error().detail);
+          inserted = {};
+        }
       } else {
         // In the order of the log, so that the first of two that contradict each other wins.
         inserted = insert_each(connection, part.first(part.size() / 2));
@@ -138,6 +149,10 @@ Result<void> MariaDbCouponStore::Batch::insert_each(Connection& connection, std:
     if (!inserted) return inserted;
   }
   return {};
+}
+
+void MariaDbCouponStore::Batch::put_aside(const Item& item, const std::string& why) {
+  letters.push_back({item.position, item.event, "refused: " + why, {}, true});
 }
 
 Result<void> MariaDbCouponStore::Batch::compare(Connection& connection, const Item& item) {
@@ -168,7 +183,7 @@ Result<void> MariaDbCouponStore::Batch::compare(Connection& connection, const It
     ++repeated;
     return {};
   }
-  letters.push_back({item.position, &event, conflict_with(stored.front(), event), {}});
+  letters.push_back({item.position, &event, conflict_with(stored.front(), event), {}, false});
   return {};
 }
 

@@ -17,6 +17,7 @@ class MariaDbCouponStore::Batch {
     const CouponIssued* event = nullptr;  ///< nullptr: unreadable
     std::string reason;
     std::string payload;
+    bool refused = false;  ///< by the server, for its values
   };
   /// A coupon of the log; both outlive the batch.
   struct Item {
@@ -24,7 +25,8 @@ class MariaDbCouponStore::Batch {
     LogPosition position = 0;
   };
 
-  /// Inserts all, in their order. What contradicts a row becomes a letter.
+  /// Inserts all, in their order. What contradicts a row becomes a letter, and so does what the server
+  /// refuses for its values.
   Result<void> insert(Connection& connection, std::span<const Item> items);
 
   std::vector<Letter> letters;
@@ -34,13 +36,14 @@ class MariaDbCouponStore::Batch {
   std::map<CampaignId, std::uint64_t> rows_by_campaign;
 
  private:
-  /// One statement. \returns conflict: one of them is there, and none was inserted
+  /// One statement. \returns conflict: one of them is there, and none was inserted; another error: none was
   Result<void> insert_rows(Connection& connection, std::span<const Item> items);
   /// Looks first which of them are there.
   Result<void> insert_new(Connection& connection, std::span<const Item> items);
   /// In ever smaller parts, down to the one that is there.
   Result<void> insert_each(Connection& connection, std::span<const Item> items);
   Result<void> compare(Connection& connection, const Item& item);
+  void put_aside(const Item& item, const std::string& why);
 
   std::vector<Value> values_;
 };

@@ -320,6 +320,10 @@ void MariaDbLedger::take_overdue(Duration older_than, std::size_t max, Done<std:
       std::move(done));
 }
 
+void MariaDbLedger::prepare(CampaignDefinition, Done<void> done) {
+  shard_.post([done = std::move(done)]() mutable { done({}); });
+}
+
 void MariaDbLedger::open(CampaignDefinition definition, Done<void> done) {
   in_transaction<void>(
       [definition = std::move(definition)](Connection& connection) -> Result<void> {

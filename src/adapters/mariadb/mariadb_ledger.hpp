@@ -41,6 +41,8 @@ class MariaDbLedger final : public Ledger {
   void show(CampaignId campaign, Done<std::optional<CampaignView>> done) override;
   void list(Done<std::vector<CampaignView>> done) override;
   void take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) override;
+  /// What is committed here is not lost: there is nothing to note.
+  void prepare(CampaignDefinition definition, Done<void> done) override;
   void open(CampaignDefinition definition, Done<void> done) override;
   void begin_change(CampaignId campaign, CampaignPatch patch, Done<CampaignDefinition> done) override;
   void end_change(CampaignDefinition definition, Done<void> done) override;

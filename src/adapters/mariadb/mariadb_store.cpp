@@ -14,6 +14,9 @@ namespace {
 /// The stored watermark only spares a new reader some counting: it is moved once for so many rows.
 constexpr std::uint64_t kRowsPerWatermark = 10'000;
 constexpr std::size_t kLongestReason = 1000;
+/// A record that the server refuses is tried so often, each time after the worker's pause: somebody may be at
+/// work on a constraint or a trigger at this moment.
+constexpr unsigned kMostRefusals = 3;
 
 }  // namespace
 
@@ -141,7 +144,7 @@ Result<void> MariaDbCouponStore::store_in(Connection& connection, const std::vec
     if (record.position <= *before) continue;
     if (const auto* unreadable = std::get_if<Unreadable>(&record.event)) {
       batch.letters.push_back(
-          {record.position, nullptr, "poison: " + unreadable->reason, unreadable->payload});
+          {record.position, nullptr, "poison: " + unreadable->reason, unreadable->payload, false});
     } else if (const auto* event = std::get_if<CouponIssued>(&record.event)) {
       const auto fences = fences_.find(event->campaign);
       if (fences != fences_.end() &&
@@ -153,6 +156,7 @@ Result<void> MariaDbCouponStore::store_in(Connection& connection, const std::vec
     }
   }
   if (auto inserted = batch.insert(connection, items); !inserted) return inserted;
+  if (auto enough = tried_often_enough(batch); !enough) return enough;
 
   for (auto& letter : batch.letters) {
     if (letter.event != nullptr) letter.payload = event::to_json(*letter.event);
@@ -178,7 +182,24 @@ Result<void> MariaDbCouponStore::store_in(Connection& connection, const std::vec
   if (*moved != 1) return make_error(ErrorCode::conflict, "the position has moved under a lock of ours");
   if (auto committed = transaction.commit(); !committed) return committed;
   position_ = through;
+  refusals_.erase(refusals_.begin(), refusals_.upper_bound(through));
   return {};
+}
+
+/// \returns unavailable: something was refused, and is to be tried again before it is put aside
+Result<void> MariaDbCouponStore::tried_often_enough(const Batch& batch) {
+  Result<void> enough;
+  for (const auto& letter : batch.letters) {
+    if (!letter.refused) continue;
+    auto& times = refusals_[letter.position];
+    if (++times >= kMostRefusals || !enough) continue;
+    enough = make_error(
+        ErrorCode::unavailable,
+        fmt::format("record {} of partition {} of {} was refused, and is put aside after {} "
+                    "attempts: {}",
+                    letter.position, options_.partition, options_.topic, kMostRefusals, letter.reason));
+  }
+  return enough;
 }
 
 void MariaDbCouponStore::note_watermarks(Connection& connection, const Batch& batch) {

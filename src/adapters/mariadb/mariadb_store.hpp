@@ -7,7 +7,8 @@
 //     transaction fails, and it reads the position again.
 //  3. Events that a fence has made void are never stored; fences are read under a lock that excludes noting
 //  one.
-//  4. A coupon row is never changed or deleted. A record that contradicts one becomes a dead letter.
+//  4. A coupon row is never changed or deleted. A record that contradicts one becomes a dead letter, and so
+//     does one that the server refuses for its values, when it was tried kMostRefusals times.
 //  5. Redemptions are a table of their own that this never touches.
 
 #include <atomic>
@@ -60,6 +61,7 @@ class MariaDbCouponStore final : public CouponStore {
   Result<void> store_in(Connection& connection, const std::vector<LogRecord>& records, Batch& batch);
   Result<LogPosition> lock_position(Connection& connection);
   Result<void> read_fences(Connection& connection);
+  Result<void> tried_often_enough(const Batch& batch);
   void note_watermarks(Connection& connection, const Batch& batch);
   template <class T>
   Result<T> ended(Result<T> result);
@@ -71,6 +73,7 @@ class MariaDbCouponStore final : public CouponStore {
   std::optional<std::uint64_t> generation_;
   std::map<CampaignId, std::vector<EpochFence>> fences_;  // of generation_
   std::map<CampaignId, std::uint64_t> since_watermark_;   // rows
+  std::map<LogPosition, unsigned> refusals_;              // of records that wait to be tried again
   std::atomic<std::uint64_t> rows_{0}, repeated_{0}, voided_{0}, dead_letters_{0};
 };
 

@@ -137,6 +137,40 @@ TEST_F(StoreTest, WhatCannotBeReadIsPutAsideAsItIs) {
   EXPECT_EQ(one.stats().dead_letters, 1U);
 }
 
+TEST_F(StoreTest, WhatTheServerRefusesIsPutAsideAfterSomeAttemptsAndTheRestGoesOn) {
+  ASSERT_TRUE(
+      connect(database_)->execute("CREATE TRIGGER guard BEFORE INSERT ON coupon_issued_user FOR EACH ROW IF "
+                                  "NEW.sequence IN (700, 701, 1490) "
+                                  "THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'; END IF"));
+  auto batch = records(1, 1'500);
+  batch[100].event = coupon_event("sale", 101, coupon_event("sale", 3).coupon.user);
+  auto one = store();
+  for (int attempt = 1; attempt < 3; ++attempt) {
+    const auto refused = one->store(batch);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+    EXPECT_THAT(refused.error().detail, HasSubstr("record 700 of partition 0"));
+    EXPECT_THAT(refused.error().detail, HasSubstr("not this one"));
+    EXPECT_EQ(rows(), 0) << "all or nothing";
+    EXPECT_EQ(one->stored_through().value(), 0U);
+  }
+  ASSERT_TRUE(one->store(batch));
+  EXPECT_EQ(one->stored_through().value(), 1'500U);
+  EXPECT_EQ(rows(), 1'496);
+  const auto letters = repository_.dead_letters(10).value();
+  ASSERT_EQ(letters.size(), 4U);
+  EXPECT_THAT(letters[0].reason, testing::StartsWith("conflict: "));
+  EXPECT_EQ(letters[1].position, 700U);
+  EXPECT_THAT(letters[1].reason, testing::StartsWith("refused: MariaDB at "));
+  EXPECT_THAT(letters[1].reason, HasSubstr("not this one"));
+  EXPECT_EQ(letters[3].position, 1'490U);
+  ASSERT_TRUE(one->store(records(1'501, 1'600)));
+  EXPECT_EQ(one->replay_dead_letters().value(), 0U) << "it is refused still";
+  ASSERT_TRUE(connect(database_)->execute("DROP TRIGGER guard"));
+  EXPECT_EQ(one->replay_dead_letters().value(), 3U);
+  EXPECT_EQ(rows(), 1'599);
+}
+
 TEST_F(StoreTest, DeadLettersAreStoredWhenTheirReasonIsGone) {
   auto one = store();
   const auto late = coupon_event("sale", 2, coupon_event("sale", 1).coupon.user);

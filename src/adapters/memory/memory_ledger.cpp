@@ -155,6 +155,10 @@ void MemoryLedger::take_overdue(Duration older_than, std::size_t max, Done<std::
   done(std::move(overdue));
 }
 
+void MemoryLedger::prepare(CampaignDefinition, Done<void> done) {
+  done({});
+}
+
 void MemoryLedger::open(CampaignDefinition definition, Done<void> done) {
   if (!open_) return done(closed());
   if (campaigns_.contains(definition.id)) {

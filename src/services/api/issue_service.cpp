@@ -1,6 +1,8 @@
 #include "services/api/issue_service.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <utility>
 
 namespace doorbuster::api {
@@ -19,6 +21,12 @@ struct Asker {
 struct Admission {
   Asker asker;
   Decision decision;
+};
+
+/// What is confirmed by one call.
+struct Together {
+  std::vector<Admission> admissions;
+  bool alike = false;  ///< of one campaign and epoch
 };
 
 /// By the campaign's rule: with durability `ledger` a decision is safe when it is made.
@@ -68,7 +76,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
       relaying_ = false;
       return;
     }
-    ledger_.take_overdue(options_.relay_after, options_.most_relayed, on_self([](Impl& self, auto overdue) {
+    ledger_.take_overdue(overdue_after(), options_.most_relayed, on_self([](Impl& self, auto overdue) {
                            if (!overdue || overdue->empty()) {
                              self.relaying_ = false;
                              return;
@@ -134,10 +142,10 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
 #ifdef DOORBUSTER_PLANT_TRIM_BEFORE_ACKNOWLEDGEMENT  // a defect for the simulator to find
     ledger_.confirm(keys_of(admissions), [](Result<void>) {});
 #endif
-    log_.append(std::move(events), executor_,
-                on_self([admissions = std::move(admissions)](Impl& self, Result<void> appended) mutable {
-                  self.appended(std::move(admissions), std::move(appended));
-                }));
+    append(std::move(events),
+           [admissions = std::move(admissions)](Impl& self, Result<void> appended) mutable {
+             self.appended(std::move(admissions), std::move(appended));
+           });
   }
 
   /// Answers what needs no log; parks what hangs on somebody else's pending coupon.
@@ -162,18 +170,49 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
       for (auto& admission : admissions) fail(admission.asker, result.error());
       return;
     }
-    auto keys = keys_of(admissions);
-    ledger_.confirm(std::move(keys),
-                    on_self([admissions = std::move(admissions)](Impl& self, Result<void> confirmed) mutable {
-                      for (auto& [asker, decision] : admissions) {
-                        if (confirmed) {
-                          self.succeed(asker, decision);
-                        } else {
-                          self.fail(asker, confirmed.error());
+    confirm_later(std::move(admissions));
+  }
+
+  /// A log acknowledges several appends at once: those of a turn are confirmed together, by campaign, as one
+  /// that is closed must not fail the others.
+  void confirm_later(std::vector<Admission> admissions) {
+    if (confirming_.empty()) {
+      executor_.defer([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->confirm();
+      });
+    }
+    const bool alike = std::all_of(admissions.begin(), admissions.end(), [&](const Admission& each) {
+      return confirmed_alike(each, admissions.front());
+    });
+    for (auto& together : confirming_) {
+      if (!alike || !together.alike || !confirmed_alike(together.admissions.front(), admissions.front()))
+        continue;
+      std::move(admissions.begin(), admissions.end(), std::back_inserter(together.admissions));
+      return;
+    }
+    confirming_.push_back({std::move(admissions), alike});
+  }
+
+  static bool confirmed_alike(const Admission& one, const Admission& other) {
+    return one.asker.request.campaign == other.asker.request.campaign &&
+           one.decision.epoch == other.decision.epoch;
+  }
+
+  void confirm() {
+    for (auto& [admissions, alike] : std::exchange(confirming_, {})) {
+      auto keys = keys_of(admissions);
+      ledger_.confirm(std::move(keys), on_self([admissions = std::move(admissions)](
+                                                   Impl& self, Result<void> confirmed) mutable {
+                        for (auto& [asker, decision] : admissions) {
+                          if (confirmed) {
+                            self.succeed(asker, decision);
+                          } else {
+                            self.fail(asker, confirmed.error());
+                          }
                         }
-                      }
-                      self.wake_parked();
-                    }));
+                        self.wake_parked();
+                      }));
+    }
   }
 
   static std::vector<CouponKey> keys_of(const std::vector<Admission>& admissions) {
@@ -194,17 +233,36 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
       keys.push_back({event.campaign, event.epoch, event.coupon.sequence, outbox});
       events.push_back(std::move(event));
     }
+    append(std::move(events), [keys = std::move(keys)](Impl& self, Result<void> appended) mutable {
+      if (!appended) {
+        self.relaying_ = false;
+        return;
+      }
+      self.ledger_.confirm(std::move(keys), self.on_self([](Impl& again, Result<void>) {
+        again.relaying_ = false;
+        again.wake_parked();
+      }));
+    });
+  }
+
+  /// An append that the relay knows of as long as it is under way.
+  template <class F>
+  void append(std::vector<CouponIssued> events, F then) {
+    const auto number = next_append_++;
+    under_way_.emplace_hint(under_way_.end(), number, clock_.now());
     log_.append(std::move(events), executor_,
-                on_self([keys = std::move(keys)](Impl& self, Result<void> appended) mutable {
-                  if (!appended) {
-                    self.relaying_ = false;
-                    return;
-                  }
-                  self.ledger_.confirm(std::move(keys), self.on_self([](Impl& again, Result<void>) {
-                    again.relaying_ = false;
-                    again.wake_parked();
-                  }));
+                on_self([number, then = std::move(then)](Impl& self, Result<void> appended) mutable {
+                  self.under_way_.erase(number);
+                  then(self, std::move(appended));
                 }));
+  }
+
+  /// What was decided after the oldest append that is under way is most likely under way itself, here or in
+  /// another instance: a slow log would only be given more of the same. It waits no longer than the log lets
+  /// an append wait, and what a dead instance left is older than that append soon.
+  Duration overdue_after() const {
+    if (under_way_.empty()) return options_.relay_after;
+    return options_.relay_after + std::max(Duration{}, clock_.now() - under_way_.begin()->second);
   }
 
   void park(Asker asker) {
@@ -265,8 +323,12 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
   EventLog& log_;
   const IssueOptions options_;
   IssueStats stats_;
-  std::vector<Asker> collecting_;  // this turn's requests
-  std::vector<Asker> parked_;      // wait for a pending coupon or a held campaign
+  std::vector<Asker> collecting_;     // this turn's requests
+  std::vector<Together> confirming_;  // in the log since this turn
+  std::vector<Asker> parked_;         // wait for a pending coupon or a held campaign
+  std::map<std::uint64_t, Timestamp>
+      under_way_;  // appends without an answer, in their order; when each began
+  std::uint64_t next_append_ = 0;
   bool parked_timer_ = false;
   bool relaying_ = false;
 };

@@ -39,10 +39,11 @@ struct IssueStats {
 };
 
 struct IssueOptions {
-  Duration patience = std::chrono::seconds(1);            ///< longest wait for somebody else's pending coupon
-  Duration relay_after = std::chrono::milliseconds(250);  ///< a pending event is appended again after this
-  std::size_t most_in_flight = 65'536;                    ///< requests without an answer; beyond: overloaded
-  std::size_t most_relayed = 1'000;                       ///< events appended again in one go
+  Duration patience = std::chrono::seconds(1);  ///< longest wait for somebody else's pending coupon
+  /// A pending event is appended again after this, and the age of the oldest append that is under way.
+  Duration relay_after = std::chrono::milliseconds(250);
+  std::size_t most_in_flight = 65'536;  ///< requests without an answer; beyond: overloaded
+  std::size_t most_relayed = 1'000;     ///< events appended again in one go
   InstanceName instance;
 };
 

@@ -39,6 +39,7 @@ class ScriptedLedger final : public Ledger {
     done(std::move(decisions));
   }
   void confirm(std::vector<CouponKey> batch, Done<void> done) override {
+    ++confirmations;
     for (const auto& key : batch) confirmed.push_back(key.sequence);
     if (refuse_confirmation) return done(make_error(ErrorCode::closed, "another epoch"));
     done({});
@@ -46,9 +47,11 @@ class ScriptedLedger final : public Ledger {
   void find(CampaignId, UserId, Done<std::optional<Decision>> done) override { done(std::optional(holder)); }
   void show(CampaignId, Done<std::optional<CampaignView>>) override { FAIL() << "not asked here"; }
   void list(Done<std::vector<CampaignView>>) override { FAIL() << "not asked here"; }
-  void take_overdue(Duration, std::size_t, Done<std::vector<PendingEvent>> done) override {
+  void take_overdue(Duration older_than, std::size_t, Done<std::vector<PendingEvent>> done) override {
+    asked_older_than.push_back(older_than);
     done(std::exchange(overdue, {}));
   }
+  void prepare(CampaignDefinition, Done<void>) override { FAIL() << "not asked here"; }
   void open(CampaignDefinition, Done<void>) override { FAIL() << "not asked here"; }
   void begin_change(CampaignId, CampaignPatch, Done<CampaignDefinition>) override {
     FAIL() << "not asked here";
@@ -61,7 +64,9 @@ class ScriptedLedger final : public Ledger {
   std::deque<Decision> next;
   std::vector<std::size_t> batches;
   std::vector<std::uint64_t> confirmed;
+  std::size_t confirmations = 0;
   std::vector<PendingEvent> overdue;
+  std::vector<Duration> asked_older_than;
   Decision holder;
   std::optional<Error> broken;
   bool refuse_confirmation = false;
@@ -70,6 +75,7 @@ class ScriptedLedger final : public Ledger {
 /// Keeps every append until the test ends it.
 class ScriptedLog final : public EventLog {
  public:
+  explicit ScriptedLog(test::ManualExecutor& on) : executor(on) {}
   void append(std::vector<CouponIssued> events, Executor&, Appended done) override {
     appends.push_back(std::move(events));
     waiting.push_back(std::move(done));
@@ -79,8 +85,10 @@ class ScriptedLog final : public EventLog {
     auto done = std::move(waiting.front());
     waiting.pop_front();
     done(std::move(result));
+    executor.run_turn();
   }
 
+  test::ManualExecutor& executor;
   std::vector<std::vector<CouponIssued>> appends;
   std::deque<Appended> waiting;
   bool open = true;
@@ -88,17 +96,17 @@ class ScriptedLog final : public EventLog {
 
 class IssueServiceTest : public testing::Test {
  protected:
-  void ask(std::uint64_t user) {
-    service_->submit({*CampaignId::parse("drop"), UserId::from_integer(user)},
+  void ask(std::uint64_t user, std::string_view campaign = "drop") {
+    service_->submit({*CampaignId::parse(campaign), UserId::from_integer(user)},
                      [this](Result<IssueAnswer> answer) {
                        answers_.push_back(answer ? std::string(to_text(answer->outcome))
                                                  : std::string(traits(answer.error().code).slug));
                      });
   }
 
-  ScriptedLedger ledger_;
-  ScriptedLog log_;
   test::ManualExecutor executor_;
+  ScriptedLedger ledger_;
+  ScriptedLog log_{executor_};
   std::vector<std::string> answers_;
   std::unique_ptr<IssueService> service_ = make({});
 
@@ -138,6 +146,23 @@ TEST_F(IssueServiceTest, AnswersAtOnceWhatNeedsNoLog) {
   EXPECT_THAT(answers_,
               ElementsAre("already_issued", "sold_out", "not_started", "paused", "unknown_campaign"));
   EXPECT_THAT(log_.appends, IsEmpty());
+}
+
+TEST_F(IssueServiceTest, AppendsThatAreAnsweredTogetherAreConfirmedTogetherByCampaign) {
+  const auto in_a_turn_of_its_own = [this](std::string_view campaign, std::uint64_t number) {
+    ledger_.next = {decision(Outcome::issued, true, number)};
+    ask(number, campaign);
+    executor_.run_until_idle();
+  };
+  in_a_turn_of_its_own("drop", 1);
+  in_a_turn_of_its_own("sale", 2);
+  in_a_turn_of_its_own("drop", 3);
+  for (auto& done : std::exchange(log_.waiting, {})) done({});
+  EXPECT_THAT(answers_, IsEmpty());
+  executor_.run_turn();
+  EXPECT_EQ(ledger_.confirmations, 2U);
+  EXPECT_THAT(ledger_.confirmed, ElementsAre(1, 3, 2));
+  EXPECT_THAT(answers_, ElementsAre("issued", "issued", "issued"));
 }
 
 TEST_F(IssueServiceTest, AFailedAppendIsAnsweredWithItsReasonAndConfirmsNothing) {
@@ -243,6 +268,35 @@ TEST_F(IssueServiceTest, RelayAppendsOverdueEventsAgainOneRelayAtATime) {
   EXPECT_EQ(log_.appends.size(), 2U);
   log_.finish(make_error(ErrorCode::unavailable, "disk full"));
   EXPECT_THAT(ledger_.confirmed, ElementsAre(7));
+}
+
+TEST_F(IssueServiceTest, RelayLeavesAloneWhatIsUnderWayInASlowLog) {
+  ledger_.next = {decision(Outcome::issued, true, 1), decision(Outcome::issued, true, 2)};
+  ask(1);
+  executor_.run_until_idle();
+  executor_.advance(300ms);
+  ask(2);
+  executor_.run_until_idle();
+  executor_.advance(700ms);
+  service_->relay();
+  log_.finish();
+  service_->relay();
+  log_.finish(make_error(ErrorCode::unavailable, "the broker is gone"));
+  service_->relay();
+  EXPECT_THAT(ledger_.asked_older_than, ElementsAre(1250ms, 950ms, 250ms));
+}
+
+TEST_F(IssueServiceTest, AnAppendOfTheRelayIsUnderWayToo) {
+  ledger_.overdue = {{CouponIssued{}, 3}};
+  service_->relay();
+  ledger_.next = {decision(Outcome::issued, true, 1)};
+  executor_.advance(400ms);
+  ask(1);
+  executor_.run_until_idle();
+  log_.finish();
+  executor_.advance(100ms);
+  service_->relay();
+  EXPECT_THAT(ledger_.asked_older_than, ElementsAre(250ms, 350ms));
 }
 
 TEST_F(IssueServiceTest, UnderDurabilityLedgerTheAnswerDoesNotWaitForTheLog) {

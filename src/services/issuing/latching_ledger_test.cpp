@@ -38,6 +38,9 @@ class CountingLedger final : public Ledger {
   void take_overdue(Duration older_than, std::size_t max, Done<std::vector<PendingEvent>> done) override {
     ledger_.take_overdue(older_than, max, std::move(done));
   }
+  void prepare(CampaignDefinition definition, Done<void> done) override {
+    ledger_.prepare(std::move(definition), std::move(done));
+  }
   void open(CampaignDefinition definition, Done<void> done) override {
     ledger_.open(std::move(definition), std::move(done));
   }
