@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <cstring>
 #include <future>
+#include <optional>
+#include <set>
 
 #include "adapters/eureka/registry_lookup.hpp"
+#include "adapters/redis/service_copy.hpp"
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/file_limit.hpp"
 #include "apps/doorbuster/gateway_shard.hpp"
 #include "apps/doorbuster/registry_membership.hpp"
 #include "apps/doorbuster/settings_options.hpp"
 #include "apps/doorbuster/signals.hpp"
+#include "apps/doorbuster/stack_settings.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "proto/http/characters.hpp"
@@ -139,29 +143,48 @@ Result<void> check_public(const Settings& settings) {
                   bind));
 }
 
-bool needs_registry(const gateway::RouteTable& table) {
-  return std::any_of(table.routes().begin(), table.routes().end(),
-                     [](const gateway::Route& route) { return !route.service.empty(); });
+/// By `gateway.lookup`: whom each request asks. Neither: nobody.
+struct Asked {
+  std::vector<RegistryServer> registries;
+  std::optional<redis::Options> redis;
+};
+
+Result<Asked> asked_of(const Settings& settings) {
+  Asked asked;
+  const auto& way = settings.text("gateway.lookup");
+  if (way == "local") return asked;
+  if (way != "registry" && way != "redis") {
+    return bad("gateway.lookup", fmt::format("'{}' is none of local, registry, redis", way));
+  }
+  // With a copy in Redis, too: this gateway keeps it.
+  auto servers = parse_registry_servers(settings.text("registry.urls"));
+  if (!servers)
+    return bad("gateway.lookup", fmt::format("'{}' needs a registry: {}", way, servers.error().detail));
+  if (way == "registry") {
+    asked.registries = std::move(*servers);
+    return asked;
+  }
+  auto options = redis_options(settings);
+  if (!options) return options.error();
+  options->timeout = kLookupTimeout;
+  asked.redis = std::move(*options);
+  return asked;
 }
 
-/// By `gateway.lookup`: whom each request asks. Empty: nobody.
-Result<std::vector<RegistryServer>> asked_registries(const Settings& settings) {
-  const auto& way = settings.text("gateway.lookup");
-  if (way == "local") return std::vector<RegistryServer>();
-  if (way != "registry") {
-    return bad("gateway.lookup", fmt::format("'{}' is none of local, registry", way));
+std::set<std::string> services_of(const gateway::RouteTable& table) {
+  std::set<std::string> services;
+  for (const auto& route : table.routes()) {
+    if (!route.service.empty()) services.insert(route.service);
   }
-  auto servers = parse_registry_servers(settings.text("registry.urls"));
-  if (!servers) return bad("gateway.lookup", "asking the registry needs one: " + servers.error().detail);
-  return std::move(*servers);
+  return services;
 }
 
 /// The threads of the process.
 class GatewayShards {
  public:
-  /// \param asked each request asks these registries, instead of the directory's copy; empty: it does not
-  Result<void> start(ServiceDirectory& directory, const std::vector<RegistryServer>& asked,
-                     GatewayShard::Options options, std::size_t count) {
+  /// \param asked by each request, instead of the directory's copy
+  Result<void> start(ServiceDirectory& directory, const Asked& asked, GatewayShard::Options options,
+                     std::size_t count) {
     if (count > 1) {
       if (options.server.port == 0)
         return bad("gateway.port", "several --io-threads share a port: give its number");
@@ -176,11 +199,11 @@ class GatewayShards {
       std::memcpy(&options.seed, seed.data(), seed.size());
       shards_.push_back(std::make_unique<GatewayShard>(fmt::format("io-{}", i)));
       auto& shard = *shards_.back();
-      if (asked.empty()) {
-        lookups_.push_back(std::make_unique<LocalLookup>(directory));
-      } else {
+      shard.shard().run([&] { lookups_.push_back(make_lookup(shard.shard(), directory, asked)); });
+      if (asked.redis && i == 0) {
         shard.shard().run([&] {
-          lookups_.push_back(std::make_unique<RegistryLookup>(shard.shard(), asked, kLookupTimeout));
+          keeper_ = std::make_unique<ServiceCopyKeeper>(shard.shard(), *asked.redis, directory,
+                                                        services_of(*options.routes));
         });
       }
       const auto built = shard.build(directory, *lookups_.back(), metrics_, options);
@@ -211,6 +234,7 @@ class GatewayShards {
 
   void stop() {
     for (auto& shard : shards_) shard->tear_down();
+    if (keeper_) shards_.front()->shard().run([&] { keeper_ = nullptr; });
     for (std::size_t i = 0; i < lookups_.size(); ++i) {
       shards_[i]->shard().run([&] { lookups_[i] = nullptr; });
     }
@@ -218,7 +242,15 @@ class GatewayShards {
   }
 
  private:
+  static std::unique_ptr<InstanceLookup> make_lookup(rt::Shard& shard, ServiceDirectory& directory,
+                                                     const Asked& asked) {
+    if (asked.redis) return std::make_unique<RedisLookup>(shard, *asked.redis);
+    if (asked.registries.empty()) return std::make_unique<LocalLookup>(directory);
+    return std::make_unique<RegistryLookup>(shard, asked.registries, kLookupTimeout);
+  }
+
   obs::Registry metrics_;
+  std::unique_ptr<ServiceCopyKeeper> keeper_;  ///< on the first shard
   std::vector<std::unique_ptr<InstanceLookup>> lookups_;
   std::vector<std::unique_ptr<GatewayShard>> shards_;
 };
@@ -233,11 +265,11 @@ Result<void> serve(const Settings& settings) {
   raise_file_limit();
   const auto registry = open_registry_client(settings, true);
   if (!registry) return registry.error();
-  if (*registry == nullptr && needs_registry(*options->routes)) {
+  if (*registry == nullptr && !services_of(*options->routes).empty()) {
     return bad("registry.urls",
                "a route leads to a service that only a registry knows: give --registry, or --upstream");
   }
-  const auto asked = asked_registries(settings);
+  const auto asked = asked_of(settings);
   if (!asked) return asked.error();
   EmptyDirectory nobody;
   ServiceDirectory& directory = *registry ? static_cast<ServiceDirectory&>(**registry) : nobody;

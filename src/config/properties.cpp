@@ -115,7 +115,7 @@ constexpr std::array kGateway = {
     Property{"gateway.upstream_pipelining", "--upstream-pipelining", Type::integer, "256", 0, 4096,
              "requests that a connection to --upstream takes at once; 0: they are not api instances of ours"},
     Property{"gateway.lookup", "--lookup", Type::text, "local", 0, 0,
-             "how instances are found for a request: local or registry"},
+             "how instances are found for a request: local, registry or redis"},
     Property{"gateway.balance", "--balance", Type::text, "two_choices", 0, 0,
              "two_choices, least_outstanding or round_robin"},
     Property{"gateway.most_connections", "--most-connections", Type::integer, "20000", 1, 1'000'000,
@@ -246,7 +246,7 @@ constexpr std::array<Property, A + B> joined(const std::array<Property, A>& firs
 
 constexpr auto kStack = joined(joined(kRedis, kKafka), kDatabase);
 constexpr auto kApiAll = joined(joined(kApi, kEureka), kStack);
-constexpr auto kGatewayAll = joined(kGateway, kEureka);
+constexpr auto kGatewayAll = joined(joined(kGateway, kEureka), kRedis);
 constexpr auto kWorkerAll = joined(joined(kWorker, kEureka), kStack);
 constexpr auto kRecoverAll = joined(kRecover, kStack);
 

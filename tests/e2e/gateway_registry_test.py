@@ -2,10 +2,14 @@
 """The gateway finds its instances through the registry: those that come, go, and die, and a registry that dies."""
 
 import os
+import sys
 import time
 
-from gateway_test import Load
-from harness import Server, SystemTest, main, wait_until
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
+from gateway_test import Load  # noqa: E402
+from harness import Server, SystemTest, main, slowness, wait_until  # noqa: E402
+from stack import TestStack  # noqa: E402
 
 
 class GatewayRegistryTest(SystemTest):
@@ -89,6 +93,50 @@ class GatewayRegistryTest(SystemTest):
         reply = gateway.issue("default", "alice")
         self.assertEqual(reply.status, 503, reply)
         self.assertEqual(reply.headers["retry-after"], "1")
+
+    def test_each_request_can_read_a_copy_in_redis_instead(self):
+        with TestStack(redis=True) as stack:
+            first = self.api(1)
+            gateway = self.gateway("--lookup", "redis", "--config", stack.config)
+            with Load(gateway, clients=4) as load:
+                load.wait_for_more(100)
+                second = self.api(2)  # the registry tells the gateway, which writes it for all gateways
+                wait_until(lambda: self.served(second) > 10, 10, "the second instance")
+                self.assertEqual(first.stop(), 0)
+                load.wait_for_more(100)
+                self.registry.kill()
+                load.wait_for_more(300)
+            self.assertEqual(load.failures(), [])
+            stack.redis.pause()
+            began = time.monotonic()
+            reply = gateway.issue("default", "alice")
+            self.assertEqual((reply.status, reply.headers["retry-after"]), (503, "1"), reply)
+            self.assertLess(time.monotonic() - began, 4 * slowness())  # it waits two seconds for Redis
+            stack.redis.resume()
+            wait_until(lambda: gateway.issue("default", "alice").status == 201, 10, "Redis' return")
+            stack.redis.kill9()
+            wait_until(lambda: gateway.issue("default", "bob").status == 503, 10, "its death")
+
+    def test_a_gateway_without_its_registry_or_redis_is_not_ready_and_says_why(self):
+        with TestStack(redis=True) as stack:
+            stack.redis.kill9()
+            self.registry.kill()
+            for lookup in ("registry", "redis"):
+                gateway = self.role("gateway", *self.registered("--lookup", lookup, "--config", stack.config)).launch()
+                wait_until(lambda gateway=gateway: self.listens(gateway), 20, "the port")
+                self.assertEqual(gateway.request("GET", "/readyz").status, 503)
+                began = time.monotonic()
+                reply = gateway.issue("default", "alice")
+                self.assert_reply(reply, 503)
+                self.assertEqual(reply.headers["retry-after"], "1")
+                self.assertIn("does not answer", reply.json()["detail"])
+                self.assertLess(time.monotonic() - began, 2 * slowness())
+
+    def listens(self, server):
+        try:
+            return server.request("GET", "/healthz").status == 200
+        except OSError:
+            return False
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@
 namespace doorbuster {
 namespace {
 
-/// More than any crowd in the air; beyond, the answer is an error at once.
-constexpr std::size_t kMostWaiting = 65'536;
-
 Result<std::shared_ptr<const ServiceList>> read_list(const net::ClientResponse& response,
                                                      const std::string& service) {
   auto list = std::make_shared<ServiceList>();
@@ -33,20 +30,7 @@ Result<std::shared_ptr<const ServiceList>> read_list(const net::ClientResponse& 
 
 }  // namespace
 
-void RegistryLookup::look_up(std::string_view name, Done done) {
-  auto found = services_.find(name);
-  if (found == services_.end()) found = services_.emplace(std::string(name), Service()).first;
-  auto& service = found->second;
-  if (service.waiting.size() >= kMostWaiting) {
-    return done(make_error(ErrorCode::overloaded, "too many requests wait for the registry"));
-  }
-  service.waiting.push_back(std::move(done));
-  if (service.asked.empty()) ask(found->first);
-}
-
 void RegistryLookup::ask(const std::string& name) {
-  auto& service = services_.find(name)->second;
-  service.asked.swap(service.waiting);
   const auto choice = servers_.choose();
   net::AsyncRequest request;
   request.target = "/vips/" + path_segment(name);
@@ -62,14 +46,6 @@ void RegistryLookup::ask(const std::string& name) {
         servers_.answered(server);
         answer(name, read_list(*response, name));
       });
-}
-
-void RegistryLookup::answer(const std::string& name,
-                            const Result<std::shared_ptr<const ServiceList>>& found) {
-  auto& service = services_.find(name)->second;
-  auto answered = std::exchange(service.asked, {});
-  if (!service.waiting.empty()) ask(name);
-  for (auto& done : answered) done(found);
 }
 
 }  // namespace doorbuster

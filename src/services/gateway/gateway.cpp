@@ -110,9 +110,20 @@ Gateway::~Gateway() {
   }
 }
 
+/// Where requests ask elsewhere, the lists come with their answers. Only before the first one, somebody has
+/// to ask who is no request: a gateway that has found nothing is not ready, and gets none.
 void Gateway::update_services() {
   for (const auto& route : routes_->routes()) {
-    if (!route.service.empty()) pool_of(route).update(*directory_.instances(route.service));
+    if (route.service.empty()) continue;
+    auto& service = pool_of(route);
+    if (lookup_.is_local()) {
+      service.update(*directory_.instances(route.service));
+    } else if (!service.was_found()) {
+      lookup_.look_up(route.service,
+                      [&service, alive = alive_](Result<std::shared_ptr<const ServiceList>> found) {
+                        if (*alive && found) service.update(**found);
+                      });
+    }
   }
 }
 
@@ -377,6 +388,7 @@ void Gateway::sweep() {
       answer(exchange, http::problem(504, "timeout", "No answer in time",
                                      "the instance did not answer in time; it may or may not have happened"));
     }
+    if (!lookup_.is_local()) update_services();
     sweep();
   });
 }
