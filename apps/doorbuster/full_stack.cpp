@@ -21,6 +21,8 @@ constexpr std::size_t kMostChangesWaiting = 1024;
 constexpr std::size_t kDatabaseThreads = 4;
 constexpr Duration kLookPatience = std::chrono::seconds(60);
 constexpr auto kLookAgainAfter = std::chrono::milliseconds(500);
+/// A round over Redis and Kafka takes about as long when they are busy; when they hang, it does not matter.
+constexpr auto kLongestGathering = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -127,6 +129,7 @@ void FullStack::adjust(api::IssueOptions& options) const {
   // An event that is on its way to a busy Kafka is not overdue: appended again, it would only add to the
   // crowd. Yet those of an instance that died must be safe within the patience of who asks another one.
   options.relay_after = std::max<Duration>(options.relay_after, options.patience * 2 / 5);
+  options.longest_gathering = kLongestGathering;
 }
 
 Result<bool> FullStack::worker_caught_up() {

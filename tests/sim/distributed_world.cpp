@@ -42,6 +42,12 @@ recovery::SupervisorOptions supervisor_options(std::function<Result<void>(Durati
   return options;
 }
 
+api::IssueOptions issue_options(bool gathers) {
+  api::IssueOptions options;
+  if (gathers) options.longest_gathering = 5ms;
+  return options;
+}
+
 api::CampaignOptions campaign_options() {
   api::CampaignOptions options;
   options.limit_settles = SoldOutLatch::kTrust;
@@ -100,7 +106,7 @@ struct DistributedWorld::Instance {
         latch(executor, world.scheduler_, strategies, latch_options()),
         log(site, world.kafka_),
         catalog(site, world.database_),
-        issue(executor, world.scheduler_, latch, log, {}),
+        issue(executor, world.scheduler_, latch, log, issue_options(world.random_.below(2) == 0)),
         campaigns(executor, world.scheduler_, latch, catalog, campaign_options()),
         keeper(
             {executor, world.scheduler_, catalog, latch},

@@ -45,7 +45,7 @@ Properties of_producer(const KafkaOptions& options) {
       // Our own bound (most_queued_events) comes first, so that librdkafka's queue is never full.
       {"queue.buffering.max.messages", "10000000"},
       {"queue.buffering.max.kbytes", "2000000"},
-      // Appends come in groups as they are (held_appends.hpp), so this is not to make them larger: with 0,
+      // Appends come as large as they get (batch_gate.hpp), so this is not to make them larger: with 0,
       // the thread of librdkafka 2.0 looks at its queue without pause as long as a request has no answer.
       {"linger.ms", "0.5"},
   };

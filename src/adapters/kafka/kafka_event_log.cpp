@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "adapters/kafka/client.hpp"
-#include "adapters/kafka/held_appends.hpp"
 #include "adapters/kafka/partitioner.hpp"
 #include "adapters/kafka/pending_batches.hpp"
 #include "adapters/kafka/topics.hpp"
@@ -50,7 +49,7 @@ class KafkaEventLog::Core {
     return {};
   }
 
-  void append(std::vector<CouponIssued> events, Executor& on, Appended done) {
+  void append(const std::vector<CouponIssued>& events, Executor& on, Appended done) {
     if (events.empty()) {
       on.post([done = std::move(done)]() mutable { done({}); });
       return;
@@ -62,7 +61,15 @@ class KafkaEventLog::Core {
       on.post([done = std::move(done), refusal = std::move(refusal)]() mutable { done(std::move(refusal)); });
       return;
     }
-    hand_over(held_.add({batch, std::move(events)}, std::chrono::steady_clock::now()));
+    // With the last event handed over, the batch may be gone.
+    std::string payload;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const auto key = key_of(events[i]);
+      payload.clear();
+      event::append_json(events[i], payload);
+      if (const auto why = produce(partition_of(key, options_.partitions), key, payload, batch); !why.empty())
+        return pending_.settle(batch, Delivery::not_sent, why, events.size() - i);
+    }
   }
 
   Result<void> append_payload(int partition, std::string_view key, std::string_view payload,
@@ -80,11 +87,8 @@ class KafkaEventLog::Core {
       Error refusal;
       auto* batch = admit(1, nullptr, done, refusal);
       if (batch == nullptr) return refusal;
-      held_.sent_beside(1);
-      if (const auto why = produce(partition, key, payload, batch); !why.empty()) {
-        held_.answered(1);
+      if (const auto why = produce(partition, key, payload, batch); !why.empty())
         pending_.settle(batch, Delivery::not_sent, why);
-      }
     }
     std::unique_lock lock(waiter->mutex);
     if (!waiter->answered.wait_for(lock, timeout, [&] { return waiter->result.has_value(); }))
@@ -134,43 +138,6 @@ class KafkaEventLog::Core {
     return batch;
   }
 
-  /// producer_mutex_ is held.
-  void hand_over(const std::vector<HeldAppend>& appends) {
-    if (appends.empty()) return;
-    std::size_t events = 0;
-    for (const auto& append : appends) events += produce_all(append);
-    held_.handed_over(events);
-  }
-
-  /// producer_mutex_ is held. \returns how many of its events are on their way
-  std::size_t produce_all(const HeldAppend& append) {
-    // With the last event handed over, the batch may be gone.
-    std::string payload;
-    const auto& events = append.events;
-    for (std::size_t i = 0; i < events.size(); ++i) {
-      const auto key = key_of(events[i]);
-      payload.clear();
-      event::append_json(events[i], payload);
-      const auto why = produce(partition_of(key, options_.partitions), key, payload, append.batch);
-      if (why.empty()) continue;
-      pending_.settle(append.batch, Delivery::not_sent, why, events.size() - i);
-      return i;
-    }
-    return events.size();
-  }
-
-  /// Of the thread: those that waited for answers that are there now.
-  void release_held() {
-    const std::shared_lock lock(producer_mutex_);
-    if (producer_ != nullptr) hand_over(held_.release(std::chrono::steady_clock::now()));
-  }
-
-  /// Before the batches are given up: what waits is certainly not in the topic.
-  void refuse_held(const std::string& why) {
-    for (const auto& append : held_.reset())
-      pending_.settle(append.batch, Delivery::not_sent, why, append.events.size());
-  }
-
   /// producer_mutex_ is held. \returns why the event was not taken; empty when it was
   std::string produce(int partition, std::string_view key, std::string_view payload,
                       PendingBatches::Batch* batch) {
@@ -198,7 +165,6 @@ class KafkaEventLog::Core {
   static void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     auto& self = *static_cast<Core*>(opaque);
     auto* batch = static_cast<PendingBatches::Batch*>(message->_private);
-    self.held_.answered(1);
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       if (self.on_trial_.load(std::memory_order_relaxed)) self.on_trial_ = false;
       self.pending_.settle(batch, Delivery::acknowledged);
@@ -225,7 +191,6 @@ class KafkaEventLog::Core {
     std::chrono::milliseconds probe_every = kProbeEvery;
     while (!stopping()) {
       rd_kafka_poll(producer_.get(), kPollMilliseconds);
-      release_held();
       char why[256] = "";
       if (rd_kafka_fatal_error(producer_.get(), why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) renew(why);
       if (healthy_ && !on_trial_) probe_every = kProbeEvery;
@@ -234,10 +199,6 @@ class KafkaEventLog::Core {
       if (on_trial_) probe_every = std::min<std::chrono::milliseconds>(probe_every * 2, kLongestProbePause);
       probe();
       next_probe = std::chrono::steady_clock::now() + probe_every;
-    }
-    {
-      const std::shared_lock lock(producer_mutex_);
-      for (const auto& append : held_.reset()) produce_all(append);
     }
     drain(options_.flush);
     pending_.give_up("the event log was stopped");
@@ -265,10 +226,8 @@ class KafkaEventLog::Core {
     close(why);
     log().warn("a new Kafka producer is made: {}", why);
     std::unique_lock lock(producer_mutex_);
-    refuse_held(why);
     drain(Duration::zero());
     pending_.give_up(why);
-    held_.reset();
     topic_.reset();
     auto old = std::move(producer_);
     old.reset();
@@ -314,7 +273,6 @@ class KafkaEventLog::Core {
 
   const KafkaOptions options_;
   PendingBatches pending_;
-  HeldAppends held_;
   std::atomic<bool> healthy_{false};
   /// Open again, and nothing was acknowledged since: a broker may show leaders and replicas that are gone, so
   /// only one append at a time is let in.
@@ -340,7 +298,7 @@ KafkaEventLog::KafkaEventLog(std::unique_ptr<Core> core) : core_(std::move(core)
 KafkaEventLog::~KafkaEventLog() = default;
 
 void KafkaEventLog::append(std::vector<CouponIssued> events, Executor& on, Appended done) {
-  core_->append(std::move(events), on, std::move(done));
+  core_->append(events, on, std::move(done));
 }
 
 bool KafkaEventLog::accepting() const {

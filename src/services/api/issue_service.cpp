@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "services/api/batch_gate.hpp"
+
 namespace doorbuster::api {
 namespace {
 
@@ -89,16 +91,26 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
 
  private:
   void collect(Asker asker) {
+    if (collecting_.empty()) collecting_since_ = clock_.now();
     collecting_.push_back(std::move(asker));
-    if (collecting_.size() > 1) return;
+    decide_later();
+  }
+
+  void decide_later() {
+    if (collecting_.empty() || std::exchange(deciding_, true)) return;
     executor_.defer([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->decide();
+      const auto self = weak.lock();
+      if (!self) return;
+      self->deciding_ = false;
+      self->decide();
     });
   }
 
   void decide() {
+    if (!gate_.is_open(collecting_.size(), clock_.now() - collecting_since_)) return decide_in_time();
     auto askers = std::exchange(collecting_, {});
     collecting_.reserve(askers.size());
+    gate_.left(askers.size());
     std::vector<IssueRequest> batch;
     batch.reserve(askers.size());
     for (const auto& asker : askers) batch.push_back(asker.request);
@@ -109,8 +121,25 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
                    }));
   }
 
+  /// At the latest when the gate lets nobody wait any longer, whatever becomes of the batch before.
+  void decide_in_time() {
+    if (std::exchange(gate_timer_, true)) return;
+    executor_.after(gate_.longest(), [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->gate_timer_ = false;
+      self->decide_later();
+    });
+  }
+
+  void returned(std::size_t requests) {
+    gate_.returned(requests);
+    decide_later();
+  }
+
   void decided(std::vector<Asker> askers, Result<std::vector<Decision>> decisions) {
     if (!decisions) {
+      returned(askers.size());
       for (auto& asker : askers) fail(asker, decisions.error());
       return;
     }
@@ -135,6 +164,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
         settle(std::move(askers[i]), decision);
       }
     }
+    returned(askers.size() - events.size());
     if (events.empty()) return;
 #ifdef DOORBUSTER_PLANT_ACKNOWLEDGE_BEFORE_LOG  // a defect for the simulator to find
     for (auto& admission : admissions) succeed(admission.asker, admission.decision);
@@ -165,6 +195,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void appended(std::vector<Admission> admissions, Result<void> result) {
+    returned(admissions.size());
     if (!result) {
       // Decided, perhaps even written: the admissions stay (rule 2), and relay() appends them again.
       for (auto& admission : admissions) fail(admission.asker, result.error());
@@ -323,12 +354,16 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
   EventLog& log_;
   const IssueOptions options_;
   IssueStats stats_;
-  std::vector<Asker> collecting_;     // this turn's requests
+  BatchGate gate_{options_.longest_gathering};
+  std::vector<Asker> collecting_;  // the next batch
+  Timestamp collecting_since_{};
   std::vector<Together> confirming_;  // in the log since this turn
   std::vector<Asker> parked_;         // wait for a pending coupon or a held campaign
   std::map<std::uint64_t, Timestamp>
       under_way_;  // appends without an answer, in their order; when each began
   std::uint64_t next_append_ = 0;
+  bool deciding_ = false;  // at the end of this turn
+  bool gate_timer_ = false;
   bool parked_timer_ = false;
   bool relaying_ = false;
 };

@@ -44,6 +44,9 @@ struct IssueOptions {
   Duration relay_after = std::chrono::milliseconds(250);
   std::size_t most_in_flight = 65'536;  ///< requests without an answer; beyond: overloaded
   std::size_t most_relayed = 1'000;     ///< events appended again in one go
+  /// Longest wait of a request for the batch before its own (batch_gate.hpp). Zero: every turn has its batch,
+  /// as befits a ledger in memory.
+  Duration longest_gathering{};
   InstanceName instance;
 };
 

@@ -5,6 +5,7 @@
 
 #include <deque>
 
+#include "services/api/batch_gate.hpp"
 #include "tests/support/manual_executor.hpp"
 
 namespace doorbuster::api {
@@ -125,6 +126,65 @@ TEST_F(IssueServiceTest, DecidesTheRequestsOfOneTurnTogether) {
   EXPECT_THAT(ledger_.batches, ElementsAre(3));
   ASSERT_EQ(log_.appends.size(), 1U);
   EXPECT_EQ(log_.appends[0].size(), 2U);
+}
+
+class GatheringIssueServiceTest : public IssueServiceTest {
+ protected:
+  GatheringIssueServiceTest() {
+    IssueOptions options;
+    options.longest_gathering = 5ms;
+    service_ = make(options);
+  }
+  void ask_for_new(std::uint64_t user) {
+    ledger_.next.push_back(decision(Outcome::issued, true, user));
+    ask(user);
+    executor_.run_turn();
+  }
+};
+
+TEST_F(GatheringIssueServiceTest, WhatComesWhileABatchIsAwayGoesTogetherWhenItReturns) {
+  ask_for_new(1);
+  EXPECT_THAT(ledger_.batches, ElementsAre(1)) << "alone, it goes at once";
+  ask_for_new(2);
+  ask_for_new(3);
+  EXPECT_THAT(ledger_.batches, ElementsAre(1));
+  log_.finish();
+  EXPECT_THAT(ledger_.batches, ElementsAre(1, 2));
+  log_.finish();
+  EXPECT_THAT(answers_, ElementsAre("issued", "issued", "issued"));
+}
+
+TEST_F(GatheringIssueServiceTest, NobodyWaitsForABatchThatDoesNotReturn) {
+  ask_for_new(1);
+  ask_for_new(2);
+  executor_.advance(5ms);
+  EXPECT_THAT(ledger_.batches, ElementsAre(1, 1));
+}
+
+TEST_F(GatheringIssueServiceTest, ABatchThatNeedsNoLogOrFailsHasReturned) {
+  ledger_.next = {decision(Outcome::sold_out)};
+  ask(1);
+  executor_.run_turn();
+  ledger_.broken = make_error(ErrorCode::unavailable, "no answer");
+  ask(2);
+  executor_.run_turn();
+  ledger_.broken = std::nullopt;
+  ask_for_new(3);
+  EXPECT_THAT(ledger_.batches, ElementsAre(1, 1, 1));
+  log_.finish(make_error(ErrorCode::unavailable, "the broker is gone"));
+  ask_for_new(4);
+  EXPECT_THAT(ledger_.batches, ElementsAre(1, 1, 1, 1));
+}
+
+TEST_F(GatheringIssueServiceTest, ALargeBatchWaitsForNobodyAndIsWaitedFor) {
+  ask_for_new(1);
+  for (std::uint64_t user = 2; user < 2 + BatchGate::kLargeEnough; ++user) ask_for_new(user);
+  EXPECT_THAT(ledger_.batches, ElementsAre(1, BatchGate::kLargeEnough)) << "large enough, it goes at once";
+  ask_for_new(9'000);
+  log_.finish();
+  EXPECT_EQ(ledger_.batches.size(), 2U) << "the small one is back, the large one is not";
+  log_.finish();
+  EXPECT_EQ(ledger_.batches.size(), 3U);
 }
 
 TEST_F(IssueServiceTest, TellsNobodyOfACouponBeforeTheLogHasIt) {
