@@ -53,6 +53,8 @@ Result<void> recover(const config::Settings& settings, const std::string& campai
   if (!reader) return reader.error();
   mariadb::MariaDbRecoveryStore store(*database, options.topic);
   RedisRebuildableLedger ledger(*redis);
+  // The first step of a recovery closes the campaign: a mistyped password must not do that.
+  if (const auto connected = ledger.connect(); !connected) return connected;
   BootClock clock;
   ProgressLine line;
   recovery::Options how;

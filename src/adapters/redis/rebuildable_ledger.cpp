@@ -32,7 +32,7 @@ Command keys_of(std::initializer_list<std::string_view> keys) {
 
 }  // namespace
 
-Result<void> RedisRebuildableLedger::connected() {
+Result<void> RedisRebuildableLedger::connect() {
   if (connection_ != nullptr && !connection_->broken()) return {};
   auto made = BlockingConnection::open(options_, scripts_);
   if (!made) return made.error();
@@ -43,7 +43,7 @@ Result<void> RedisRebuildableLedger::connected() {
 Result<void> RedisRebuildableLedger::run(ScriptId script, const Command& words,
                                          const CampaignDefinition& definition) {
   if (const auto settled = settle(0); !settled) return settled;
-  if (const auto there = connected(); !there) return there;
+  if (const auto there = connect(); !there) return there;
   const auto reply = connection_->run(script, words);
   if (!reply) return reply.error();
   return (*reply)[0].text() == "ok" ? Result<void>() : refused(definition);
@@ -70,7 +70,7 @@ Result<void> RedisRebuildableLedger::settle(std::size_t most_unanswered) {
 Result<void> RedisRebuildableLedger::close(const CampaignDefinition& definition) {
   const CampaignKeys keys(definition.id);
   if (const auto settled = settle(0); !settled) return settled;
-  if (const auto there = connected(); !there) return there;
+  if (const auto there = connect(); !there) return there;
   const auto listed = connection_->call({"SADD", redis::kCampaigns, definition.id.text()});
   if (!listed) return listed.error();
   Command command = keys_of({keys.definition});
@@ -82,7 +82,7 @@ Result<void> RedisRebuildableLedger::close(const CampaignDefinition& definition)
 Result<void> RedisRebuildableLedger::read_holders(const CampaignId& campaign, Each<CouponIssued> each) {
   const CampaignKeys keys(campaign);
   if (const auto settled = settle(0); !settled) return settled;
-  if (const auto there = connected(); !there) return there;
+  if (const auto there = connect(); !there) return there;
   if (const auto read = read_hash(campaign, keys.aside, each); !read) return read;
   return read_hash(campaign, keys.holders, each);
 }
@@ -109,7 +109,7 @@ Result<void> RedisRebuildableLedger::read_hash(const CampaignId& campaign, const
 
 Result<void> RedisRebuildableLedger::begin_rebuild(const CampaignDefinition& definition) {
   const CampaignKeys keys(definition.id);
-  if (const auto there = connected(); !there) return there;
+  if (const auto there = connect(); !there) return there;
   Command command = keys_of(
       {keys.definition, keys.holders, keys.outbox, keys.claims, keys.missing, keys.aside, keys.members});
   command.add(redis::closed_guard_of(definition.epoch)).add(connection_->facts().run_id);
@@ -168,7 +168,7 @@ Result<void> RedisRebuildableLedger::finish_rebuild(const CampaignDefinition& de
 Result<bool> RedisRebuildableLedger::is_open(const CampaignDefinition& definition) {
   const CampaignKeys keys(definition.id);
   if (const auto settled = settle(0); !settled) return settled.error();
-  if (const auto there = connected(); !there) return there.error();
+  if (const auto there = connect(); !there) return there.error();
   const auto reply = connection_->call({"HGET", keys.definition, "guard"});
   if (!reply) return reply.error();
   return reply->text() == redis::guard_of(definition.epoch, connection_->facts().run_id);

@@ -1,7 +1,7 @@
 #pragma once
 // The ledger in Redis as a recovery sees it (ports/recovery.hpp, services/recovery). Each step is a script
 // that checks the epoch; coupons are added in long calls that are in the air together. Blocking; one thread.
-// The connection is made at the first call, and anew after one has failed.
+// The connection is made by connect() or the first call, and anew after one has failed.
 
 #include "adapters/redis/blocking_connection.hpp"
 #include "adapters/redis/campaign_text.hpp"
@@ -15,6 +15,9 @@ class RedisRebuildableLedger final : public RebuildableLedger {
                                   const redis::ScriptSet& scripts = redis::ScriptSet::production())
       : options_(std::move(options)), scripts_(scripts) {}
 
+  /// Before anything is closed: is Redis there, and what it must be?
+  Result<void> connect();
+
   Result<void> close(const CampaignDefinition& definition) override;
   Result<void> read_holders(const CampaignId& campaign, Each<CouponIssued> each) override;
   Result<void> begin_rebuild(const CampaignDefinition& definition) override;
@@ -26,7 +29,6 @@ class RedisRebuildableLedger final : public RebuildableLedger {
   Result<bool> is_open(const CampaignDefinition& definition) override;
 
  private:
-  Result<void> connected();
   Result<void> settle(std::size_t most_unanswered);
   Result<void> run(redis::ScriptId script, const redis::Command& words, const CampaignDefinition& definition);
   Result<void> read_hash(const CampaignId& campaign, const std::string& key, Each<CouponIssued>& each);
