@@ -17,13 +17,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Budget:
-    """`kind` "us": our cost a request; "ratio": our cost over the peer's."""
+    """`kind` "us": our cost a request; "ratio": our cost over the peer's; "ms": a time, of a derived figure."""
 
     kind: str
     most: float
 
     def text(self):
-        return f"{self.most:g} us" if self.kind == "us" else f"{self.most:g}x"
+        return f"{self.most:g}x" if self.kind == "ratio" else f"{self.most:g} {self.kind}"
 
     def met(self, line):
         return (line.cpu_us if self.kind == "us" else line.ratio) <= self.most

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from comparing import generators, servers
+from comparing import generators, hop_latency, servers
 from comparing.figures import Budget, Derived, Line
 from comparing.processes import Failure, Group, free_port, http, port_answers
 
@@ -79,4 +79,5 @@ def run(settings):
                 behind = sorted(ours_side.parts_us[api.what] for ours_side, _ in pairs)
                 derived.append(Derived(f"api behind the gateway, us per refusal (at {connections})",
                                        behind[len(behind) // 2], Budget("us", 3), "its decision included"))
+                derived += hop_latency.added(settings, api, ours, CAMPAIGN, connections, line.rate, folder)
     return lines, derived

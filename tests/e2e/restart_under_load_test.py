@@ -3,6 +3,7 @@
 instances are restarted, killed, all killed, and the registry is gone for a while.
 
   DOORBUSTER_BINARY=build/release/doorbuster python3 restart_under_load_test.py [--registry-away SECONDS]
+      [--defaults]
 
 What counts as failed is strict: every answer but a coupon or a final refusal, so a 503 is a failure, too.
 """
@@ -24,6 +25,9 @@ VUSERS = 1000
 INSTANCES = 3
 LIMIT = 100_000_000
 REGISTRY_AWAY = 5.0
+# On a machine that all of them share, Kafka may take its time. That is a 503 by design, and not what is looked for
+# here. With --defaults it is.
+SETTINGS = {"api.patience": "8s", "kafka.stall": "8s", "kafka.delivery_timeout": "10s"}
 FAST = ("--renew-interval", "500ms", "--lease", "2s")
 SHARD = 'shard="io-0"'
 
@@ -72,10 +76,7 @@ class RestartUnderLoadTest(SystemTest):
         super().setUp()
         self.registry = self.role("registry").start()
         urls = ("--registry", f"{self.registry.url}/eureka/")
-        # On a machine that all of them share, Kafka may take its time. That is a 503 by design, and not what is
-        # looked for here.
-        system = FullSystem(self.folder, apis=INSTANCES, api_extra=(*urls, *FAST, "--patience", "8s"),
-                            settings={"kafka.stall": "8s", "kafka.delivery_timeout": "10s"})
+        system = FullSystem(self.folder, apis=INSTANCES, api_extra=(*urls, *FAST), settings=SETTINGS)
         self.addCleanup(system.__exit__)
         self.system = system.__enter__()
         self.gateway = self.role("gateway", *urls).start()
@@ -191,6 +192,9 @@ class RestartUnderLoadTest(SystemTest):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--registry-away", type=float, default=REGISTRY_AWAY, metavar="SECONDS")
+    parser.add_argument("--defaults", action="store_true", help="the timeouts that the program has by itself")
     options, rest = parser.parse_known_args()
+    if options.defaults:
+        SETTINGS = {}
     REGISTRY_AWAY = options.registry_away
     main(argv=[sys.argv[0], *rest])

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/log.hpp"
@@ -21,6 +22,15 @@ constexpr Duration kWithoutEvents = 300s;
 /// A stream that ends sooner than this is opened again only after a while.
 constexpr Duration kShortStream = 1s;
 constexpr Duration kStreamPause = 1s;
+/// After an answer that is older than an event. Our registry's cache is never that old for long.
+constexpr Duration kStalePause = 20ms;
+constexpr int kMostStaleAnswers = 250;
+
+std::int64_t version_of(std::string_view id) {
+  std::int64_t version = -1;
+  std::from_chars(id.data(), id.data() + id.size(), version);
+  return version;
+}
 
 }  // namespace
 
@@ -38,10 +48,14 @@ class DirectoryFollower::EventReader final : public net::StreamReader {
   }
   void on_bytes(std::string_view bytes) override {
     std::uint64_t events = 0;
-    const bool bounded = parser_.put(bytes, [&](const http::EventStreamParser::Event&) { ++events; });
+    std::int64_t version = -1;
+    const bool bounded = parser_.put(bytes, [&](const http::EventStreamParser::Event& event) {
+      ++events;
+      version = std::max(version, version_of(event.id));
+    });
     if (!*alive_ || (events == 0 && bounded)) return;
     follower_.stats_.events += events;
-    follower_.on_event();
+    follower_.on_event(version);
   }
   void on_end(const Error& why) override {
     if (*alive_) follower_.on_stream_end(is_open_, why);
@@ -123,6 +137,7 @@ void DirectoryFollower::on_answer(std::size_t server, bool delta, const Result<n
   publish();
   if (again_ || full_next_) return fetch();
   follow(server);
+  if (is_stale(server, applications->version)) return wake_at(servers_.now() + kStalePause);
   auto next = servers_.now() + options_.poll_every;
   if (const auto forget = table_.next_forget()) next = std::min(next, *forget);
   if (options_.follow_events && !stream_server_) next = std::min(next, no_stream_before_);
@@ -150,11 +165,23 @@ void DirectoryFollower::follow(std::size_t server) {
   stats_.following = false;
   stream_server_ = server;
   stream_opened_ = servers_.now();
+  event_version_ = -1;
+  stale_answers_ = 0;
   servers_.follow_events(server, kLongestSilence, std::make_unique<EventReader>(*this));
 }
 
-void DirectoryFollower::on_event() {
+void DirectoryFollower::on_event(std::int64_t version) {
+  event_version_ = std::max(event_version_, version);
   fetch();
+}
+
+/// Does this answer not show yet what an event of its server has told?
+bool DirectoryFollower::is_stale(std::size_t server, std::int64_t version) {
+  if (stream_server_ != server || version < 0 || version >= event_version_) {
+    stale_answers_ = 0;
+    return false;
+  }
+  return ++stale_answers_ <= kMostStaleAnswers;
 }
 
 void DirectoryFollower::on_stream_end(bool was_open, const Error& why) {

@@ -3,7 +3,8 @@
 // that something has changed, every `poll_every` in any case.
 //
 // The stream of events is a hint only: whatever it says, a delta is fetched and its hash compared. So nothing
-// depends on an event that was lost, and a registry of Netflix, which has no events, is merely slower.
+// depends on an event that was lost, and a registry of Netflix, which has no events, is merely slower. An
+// answer that is older than an event is asked for again: a registry that is busy answers from its cache.
 //
 // One thread: the shard's.
 
@@ -50,7 +51,8 @@ class DirectoryFollower {
   void on_failure(std::size_t server, const std::string& why);
   void wake_at(discovery::Moment due);
   void follow(std::size_t server);
-  void on_event();
+  void on_event(std::int64_t version = -1);
+  bool is_stale(std::size_t server, std::int64_t version);
   void on_stream_end(bool was_open, const Error& why);
   void publish();
 
@@ -69,6 +71,8 @@ class DirectoryFollower {
   bool lost_contact_ = false;                  // since the last good answer
   std::optional<std::size_t> stream_server_;   // whose events are followed, or are about to be
   discovery::Moment stream_opened_{};
+  std::int64_t event_version_ = -1;  // the highest of this stream
+  int stale_answers_ = 0;            // since the last that was not
   discovery::Moment no_stream_before_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -98,6 +98,27 @@ TEST_F(EurekaClientTest, AnEventBringsADeltaAtOnce) {
   EXPECT_EQ(client.stats().directory.full_fetches, 1u);
 }
 
+TEST_F(EurekaClientTest, AnAnswerOlderThanAnEventIsAskedForAgain) {
+  const auto of_version = [](std::int64_t version, std::vector<leases::InstanceInfo> instances) {
+    auto all = list(std::move(instances));
+    all.version = version;
+    return all;
+  };
+  registry_.set_full(of_version(4, {shop("a")}));
+  registry_.set_delta(of_version(4, {shop("a")}));
+  registry_.offer_events();
+  client(registry_.url(), true);
+  ASSERT_TRUE(comes_true([&] { return client_->stats().directory.following; }));
+  registry_.tell_event("5");
+  ASSERT_TRUE(comes_true([&] { return client_->stats().directory.delta_fetches >= 4; }));
+  EXPECT_EQ(shops(), 1u);
+  auto news = of_version(5, {shop("b", Action::added)});
+  news.hash_code = list({shop("a"), shop("b")}).hash_code;
+  registry_.set_delta(news);
+  ASSERT_TRUE(comes_true([&] { return shops() == 2; }));
+  EXPECT_EQ(client_->stats().directory.full_fetches, 1u);
+}
+
 TEST_F(EurekaClientTest, PollsARegistryWithoutEvents) {
   registry_.set_full(list({shop("a")}));
   registry_.set_delta(list({shop("a")}));

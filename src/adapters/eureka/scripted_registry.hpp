@@ -64,9 +64,10 @@ class ScriptedRegistry {
     const std::lock_guard lock(mutex_);
     with_events_ = true;
   }
-  void tell_event() {
-    shard_.post([this] {
-      if (events_) events_->tell("event: change\ndata: {}\n\n");
+  /// \param id the version that it tells of; none without
+  void tell_event(const std::string& id = {}) {
+    shard_.post([this, id] {
+      if (events_) events_->tell("event: change\n" + (id.empty() ? id : "id: " + id + "\n") + "data: {}\n\n");
     });
   }
   /// `GET /apps/` and so on; waits until one that was not told before begins with `start`.

@@ -22,6 +22,8 @@ bool EventStreamParser::take_line() {
     if (has_data_) event_.data += '\n';
     event_.data += value;
     has_data_ = true;
+  } else if (field == "id") {
+    event_.id = value;
   }
   return false;
 }

@@ -16,6 +16,7 @@ class EventStreamParser {
   struct Event {
     std::string type = "message";
     std::string data;  ///< lines joined by LF
+    std::string id;    ///< its own; empty: it has none
   };
   static constexpr std::size_t kMostEventBytes = 1 << 20;
 

@@ -12,7 +12,7 @@ std::vector<std::string> read(std::string_view bytes, std::size_t piece) {
   std::vector<std::string> events;
   while (!bytes.empty()) {
     parser.put(bytes.substr(0, piece), [&](const EventStreamParser::Event& event) {
-      events.push_back(event.type + "=" + event.data);
+      events.push_back(event.type + event.id + "=" + event.data);
     });
     bytes.remove_prefix(std::min(piece, bytes.size()));
   }
@@ -24,7 +24,7 @@ TEST(EventStreamParser, ReadsEventsHoweverTheyAreCut) {
       ": hello\n\nevent: change\ndata: {\"a\":1}\n\ndata:x\r\ndata: y\r\n\r\nid: 5\ndata\n\nevent: "
       "lost\n\ndata: "
       "z\n\n";
-  const std::vector<std::string> expected = {"change={\"a\":1}", "message=x\ny", "message=", "message=z"};
+  const std::vector<std::string> expected = {"change={\"a\":1}", "message=x\ny", "message5=", "message=z"};
   for (const std::size_t piece : {1u, 2u, 3u, 7u, 1000u}) EXPECT_EQ(read(bytes, piece), expected) << piece;
 }
 
