@@ -69,6 +69,7 @@ Result<void> EmbeddedStack::open_parts(const config::Settings& settings) {
 
   sqlite::EventLogOptions log_options;
   log_options.most_queued_events = static_cast<std::size_t>(settings.integer("api.log_queue"));
+  log_options.reserved_bytes = sqlite::kMostWalBytes;
   log_options.gather = settings.duration("api.log_gather");
   log_options.on_commit = [this](Duration took, std::size_t events) {
     const std::lock_guard lock(commit_mutex_);

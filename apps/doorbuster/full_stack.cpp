@@ -127,7 +127,8 @@ std::string FullStack::durability_text(Durability durability) const {
 
 void FullStack::adjust(api::IssueOptions& options) const {
   // An event that is on its way to a busy Kafka is not overdue: appended again, it would only add to the
-  // crowd. Yet those of an instance that died must be safe within the patience of who asks another one.
+  // crowd. Yet with a log that is quick, those of an instance that died are safe within the patience of who
+  // asks another one.
   options.relay_after = std::max<Duration>(options.relay_after, options.patience * 2 / 5);
   options.longest_gathering = kLongestGathering;
 }
@@ -149,7 +150,9 @@ Result<bool> FullStack::compare_log_with_rows() {
   for (std::size_t partition = 0; partition < ends->size(); ++partition) {
     if ((*stored)[partition] < (*ends)[partition]) return false;
   }
-  return true;
+  const auto refused = repository_->any_refused();
+  if (!refused) return refused.error();
+  return !*refused;
 }
 
 void FullStack::needs_recovery(const CampaignId& campaign) {

@@ -202,8 +202,9 @@ class GatewayShards {
       shard.shard().run([&] { lookups_.push_back(make_lookup(shard.shard(), directory, asked)); });
       if (asked.redis && i == 0) {
         shard.shard().run([&] {
-          keeper_ = std::make_unique<ServiceCopyKeeper>(shard.shard(), *asked.redis, directory,
-                                                        services_of(*options.routes));
+          keeper_ =
+              std::make_unique<ServiceCopyKeeper>(shard.shard(), *asked.redis, directory,
+                                                  services_of(*options.routes), ServiceCopyKeeper::Times{});
         });
       }
       const auto built = shard.build(directory, *lookups_.back(), metrics_, options);

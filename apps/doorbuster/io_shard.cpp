@@ -26,7 +26,8 @@ Result<void> IoShard::build(ApiStack& stack, Clock& clock, obs::Registry& metric
     stack_ = stack.attach(shard_);
     auto issue_options = options.issue;
     stack.adjust(issue_options);
-    issue_ = std::make_unique<api::IssueService>(shard_, clock, stack_->ledger(), stack.log(), issue_options);
+    issue_ = std::make_unique<api::IssueService>(shard_, boot_clock_, stack_->ledger(), stack.log(),
+                                                 issue_options);
     campaigns_ = std::make_unique<api::CampaignService>(shard_, clock, stack_->ledger(), stack.catalog(),
                                                         stack.campaign_options());
     api::ApiOptions api_options;

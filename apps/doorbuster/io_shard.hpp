@@ -59,6 +59,7 @@ class IoShard {
   rt::Shard shard_;
   std::string name_;
   std::unique_ptr<StackShard> stack_;
+  BootClock boot_clock_;
   std::unique_ptr<api::IssueService> issue_;
   std::unique_ptr<api::CampaignService> campaigns_;
   SystemRandom random_;

@@ -11,13 +11,21 @@ from comparing.processes import Failure, run_measured
 BUDGET_MS = 1
 
 
+INVALID = 4  # exit status of `doorbuster bench` when the rate was not kept, as when the machine had a hiccup
+TRIES = 3
+
+
 def latencies(settings, port, campaign, connections, rate, folder):
     """\\returns (p50, p99) in milliseconds, from the moment at which a request was due"""
     report = os.path.join(folder, "latency.json")
-    output, status, _, _ = run_measured(
-        [settings.binary, "bench", f"http://127.0.0.1:{port}", "--campaign", campaign, "--vusers", str(connections),
-         "--rate", str(int(rate)), "--warm-up", "1s", "--duration", f"{settings.seconds}s", "--json", report,
-         "--allow-busy-generator"], settings.seconds + 1)
+    for _ in range(TRIES):
+        output, status, _, _ = run_measured(
+            [settings.binary, "bench", f"http://127.0.0.1:{port}", "--campaign", campaign, "--vusers",
+             str(connections), "--rate", str(int(rate)), "--warm-up", "1s", "--duration", f"{settings.seconds}s",
+             "--json", report], settings.seconds + 1)
+        if status != INVALID:
+            break
+        settings.say("    the rate was not kept: once more")
     if status != 0:
         raise Failure(f"doorbuster bench ended with status {status}: {output.strip()[-300:]}")
     with open(report, encoding="utf-8") as file:

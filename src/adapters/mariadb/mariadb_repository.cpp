@@ -154,6 +154,15 @@ Result<std::vector<LogPosition>> MariaDbRepository::stored_through(std::size_t p
       [&](Connection& connection) { return read_positions(connection, topic_, partitions); });
 }
 
+Result<bool> MariaDbRepository::any_refused() {
+  return readers_.read<bool>([&](Connection& connection) -> Result<bool> {
+    auto found = connection.integer(
+        "SELECT 1 FROM dead_letter WHERE topic = ? AND reason LIKE 'refused: %' LIMIT 1", {topic_});
+    if (!found) return found.error();
+    return found->has_value();
+  });
+}
+
 Result<std::vector<StoredCoupon>> MariaDbRepository::rows(const CampaignId& campaign, std::uint64_t after,
                                                           std::size_t max) {
   return readers_.read<std::vector<StoredCoupon>>([&](Connection& connection) {

@@ -36,6 +36,8 @@ class MariaDbRepository final : public CouponRepository {
 
   /// By partition, 0 where nothing is stored.
   Result<std::vector<LogPosition>> stored_through(std::size_t partitions);
+  /// Is a coupon put aside that MariaDB would not store? Its holder was told of it, and it has no row.
+  Result<bool> any_refused();
   /// Every coupon with a number above `after`, ascending, at most `max`, those above a gap, too. For audit.
   Result<std::vector<StoredCoupon>> rows(const CampaignId& campaign, std::uint64_t after, std::size_t max);
   Pool& readers() { return readers_; }

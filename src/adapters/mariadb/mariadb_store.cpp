@@ -14,9 +14,6 @@ namespace {
 /// The stored watermark only spares a new reader some counting: it is moved once for so many rows.
 constexpr std::uint64_t kRowsPerWatermark = 10'000;
 constexpr std::size_t kLongestReason = 1000;
-/// A record that the server refuses is tried so often, each time after the worker's pause: somebody may be at
-/// work on a constraint or a trigger at this moment.
-constexpr unsigned kMostRefusals = 3;
 
 }  // namespace
 
@@ -156,7 +153,7 @@ Result<void> MariaDbCouponStore::store_in(Connection& connection, const std::vec
     }
   }
   if (auto inserted = batch.insert(connection, items); !inserted) return inserted;
-  if (auto enough = tried_often_enough(batch); !enough) return enough;
+  if (auto enough = tried_long_enough(batch); !enough) return enough;
 
   for (auto& letter : batch.letters) {
     if (letter.event != nullptr) letter.payload = event::to_json(*letter.event);
@@ -182,22 +179,24 @@ Result<void> MariaDbCouponStore::store_in(Connection& connection, const std::vec
   if (*moved != 1) return make_error(ErrorCode::conflict, "the position has moved under a lock of ours");
   if (auto committed = transaction.commit(); !committed) return committed;
   position_ = through;
-  refusals_.erase(refusals_.begin(), refusals_.upper_bound(through));
+  refused_since_.erase(refused_since_.begin(), refused_since_.upper_bound(through));
   return {};
 }
 
 /// \returns unavailable: something was refused, and is to be tried again before it is put aside
-Result<void> MariaDbCouponStore::tried_often_enough(const Batch& batch) {
+Result<void> MariaDbCouponStore::tried_long_enough(const Batch& batch) {
+  const auto now = std::chrono::steady_clock::now();
   Result<void> enough;
   for (const auto& letter : batch.letters) {
     if (!letter.refused) continue;
-    auto& times = refusals_[letter.position];
-    if (++times >= kMostRefusals || !enough) continue;
+    const auto since = refused_since_.try_emplace(letter.position, now).first->second;
+    if (now - since >= options_.refused_for || !enough) continue;
     enough = make_error(
         ErrorCode::unavailable,
-        fmt::format("record {} of partition {} of {} was refused, and is put aside after {} "
-                    "attempts: {}",
-                    letter.position, options_.partition, options_.topic, kMostRefusals, letter.reason));
+        fmt::format("record {} of partition {} of {} is refused, and put aside when that lasts for {} s: {}",
+                    letter.position, options_.partition, options_.topic,
+                    std::chrono::duration_cast<std::chrono::seconds>(options_.refused_for).count(),
+                    letter.reason));
   }
   return enough;
 }

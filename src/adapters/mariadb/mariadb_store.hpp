@@ -35,6 +35,9 @@ struct StoreOptions {
   /// Told of new dead letters before their transaction is committed, so that none falls through: it may be
   /// told of one again. A failure ends the transaction.
   std::function<Result<void>(const std::vector<DeadLetter>&)> on_dead_letters;
+  /// A record that the server refuses (a constraint, a trigger) is tried again for so long, then put aside:
+  /// somebody may be at work there at this moment, and all that comes behind it would be refused, too.
+  Duration refused_for = std::chrono::seconds(30);
 };
 
 /// One thread at a time; stats() from any.
@@ -61,7 +64,7 @@ class MariaDbCouponStore final : public CouponStore {
   Result<void> store_in(Connection& connection, const std::vector<LogRecord>& records, Batch& batch);
   Result<LogPosition> lock_position(Connection& connection);
   Result<void> read_fences(Connection& connection);
-  Result<void> tried_often_enough(const Batch& batch);
+  Result<void> tried_long_enough(const Batch& batch);
   void note_watermarks(Connection& connection, const Batch& batch);
   template <class T>
   Result<T> ended(Result<T> result);
@@ -73,7 +76,8 @@ class MariaDbCouponStore final : public CouponStore {
   std::optional<std::uint64_t> generation_;
   std::map<CampaignId, std::vector<EpochFence>> fences_;  // of generation_
   std::map<CampaignId, std::uint64_t> since_watermark_;   // rows
-  std::map<LogPosition, unsigned> refusals_;              // of records that wait to be tried again
+  /// Of records that wait to be tried again.
+  std::map<LogPosition, std::chrono::steady_clock::time_point> refused_since_;
   std::atomic<std::uint64_t> rows_{0}, repeated_{0}, voided_{0}, dead_letters_{0};
 };
 

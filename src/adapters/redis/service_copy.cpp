@@ -26,6 +26,10 @@ redis::Options for_copies(redis::Options options, const char* name) {
 
 constexpr std::string_view kStatusNames[] = {"UP", "DOWN", "STARTING", "OUT_OF_SERVICE", "UNKNOWN"};
 
+std::int64_t in_milliseconds(Duration time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
 InstanceStatus status_of(std::string_view name) {
   for (std::size_t i = 0; i < std::size(kStatusNames); ++i) {
     if (kStatusNames[i] == name) return static_cast<InstanceStatus>(i);
@@ -104,59 +108,80 @@ Result<ServiceList> read_service_copy(std::string_view text) {
 // --- ServiceCopyKeeper ---------------------------------------------------------------------------------
 
 ServiceCopyKeeper::ServiceCopyKeeper(rt::Shard& shard, redis::Options options, ServiceDirectory& directory,
-                                     std::set<std::string> services, Duration refresh)
+                                     const std::set<std::string>& services, Times times)
     : shard_(shard),
       directory_(directory),
-      services_(std::move(services)),
-      refresh_every_(refresh),
+      times_(times),
       connection_(shard, for_copies(std::move(options), "doorbuster-copies"),
-                  {.up = [this](const redis::ServerFacts&) { publish(); },
+                  {.up = [this](const redis::ServerFacts&) { refresh(); },
                    .down =
                        [](const Error& why) {
                          log().warn("the copy of the registry is not kept in Redis: {}", why.detail);
                        }}) {
+  for (const auto& service : services) copies_.try_emplace(service);
   directory_.subscribe(shard_, [this, alive = alive_] {
     if (!*alive) return;
     told_ = true;
-    publish();
+    learn();
   });
+  learn();
   connection_.start();
-  this->refresh();
+  tick();
 }
 
-void ServiceCopyKeeper::publish() {
-  for (const auto& service : services_) write(service);
+/// Told after each answer of the registry, also when it brought nothing new.
+void ServiceCopyKeeper::learn() {
+  for (auto& copy : copies_) {
+    auto list = directory_.instances(copy.first);
+    auto& known = copy.second.list;
+    if (known ? *list == *known : list->empty() && !told_) continue;
+    known = std::move(list);
+    copy.second.written = false;
+    write(copy);
+  }
 }
 
-void ServiceCopyKeeper::write(const std::string& service) {
-  const auto list = directory_.instances(service);
-  if (list->empty() && !told_) return;
-  unwritten_.insert(service);
+void ServiceCopyKeeper::write(Copies::value_type& copy) {
   if (!connection_.up()) return;  // written when it is
-  redis::Command command{"SET", key_of(service), service_copy_text(*list), "PX"};
-  command.add(std::chrono::duration_cast<std::chrono::milliseconds>(kLasts).count());
-  connection_.send(command, [this, service, list, alive = alive_](Result<redis::Reply> reply) {
-    if (!*alive || !reply || reply->is_error()) return;
-    if (*directory_.instances(service) == *list) unwritten_.erase(service);
+  redis::Command command{"SET", key_of(copy.first), service_copy_text(*copy.second.list), "PX"};
+  command.add(in_milliseconds(times_.lasts));
+  connection_.send(
+      command, [&copy, list = copy.second.list, alive = alive_](const Result<redis::Reply>& reply) {
+        if (!*alive || !reply) return;
+        if (!reply->is_error()) {
+          if (copy.second.list == list) copy.second.written = true;
+          copy.second.complained = false;
+        } else if (!std::exchange(copy.second.complained, true)) {
+          log().warn("Redis takes no copy of the instances of '{}': {}", copy.first, reply->text());
+        }
+      });
+}
+
+void ServiceCopyKeeper::prolong(Copies::value_type& copy) {
+  redis::Command command{"PEXPIRE", key_of(copy.first)};
+  command.add(in_milliseconds(times_.lasts));
+  connection_.send(command, [this, &copy, alive = alive_](const Result<redis::Reply>& reply) {
+    if (*alive && reply && reply->kind() == redis::Reply::Kind::integer && reply->integer() == 0) {
+      write(copy);  // it is gone: Redis was emptied
+    }
   });
 }
 
 void ServiceCopyKeeper::refresh() {
-  for (const auto& service : services_) {
-    if (unwritten_.contains(service)) {
-      write(service);
-      continue;
+  for (auto& copy : copies_) {
+    if (copy.second.list == nullptr) continue;
+    if (copy.second.written) {
+      prolong(copy);
+    } else {
+      write(copy);
     }
-    redis::Command command{"PEXPIRE", key_of(service)};
-    command.add(std::chrono::duration_cast<std::chrono::milliseconds>(kLasts).count());
-    connection_.send(command, [this, service, alive = alive_](Result<redis::Reply> reply) {
-      if (*alive && reply && reply->kind() == redis::Reply::Kind::integer && reply->integer() == 0) {
-        write(service);  // it is gone: Redis was emptied
-      }
-    });
   }
-  shard_.after(refresh_every_, [this, alive = alive_] {
-    if (*alive) refresh();
+}
+
+void ServiceCopyKeeper::tick() {
+  refresh();
+  shard_.after(times_.refresh, [this, alive = alive_] {
+    if (*alive) tick();
   });
 }
 
@@ -171,9 +196,12 @@ void RedisLookup::ask(const std::string& service) {
   connection_.send(
       redis::Command{"GET", key_of(service)}, [this, service, alive = alive_](Result<redis::Reply> reply) {
         if (!*alive) return;
-        if (!reply || reply->is_error()) {
+        if (!reply) {
           return answer(
               service, make_error(ErrorCode::unavailable, "Redis, which has the instances, does not answer"));
+        }
+        if (reply->is_error()) {
+          return answer(service, make_error(ErrorCode::unavailable, redis::error_of(*reply).detail));
         }
         if (reply->is_nil()) {
           return answer(service, make_error(ErrorCode::unavailable,

@@ -9,8 +9,8 @@
 //
 // One thread: the shard's.
 
+#include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,31 +26,41 @@ std::string service_copy_text(const ServiceList& list);
 /// \returns malformed
 Result<ServiceList> read_service_copy(std::string_view text);
 
-/// Writes what the directory knows, when it changes. Several gateways may: who writes last knows best, and
-/// who has nothing new only prolongs.
+/// Writes what the directory knows, when that changes, and prolongs it in between. Several gateways may: who
+/// learns of a change writes it, who knows nothing new only prolongs, who knows nothing does neither.
 class ServiceCopyKeeper {
  public:
-  static constexpr Duration kLasts = std::chrono::seconds(30);
-  static constexpr Duration kRefresh = std::chrono::seconds(5);
+  struct Times {
+    Duration lasts = std::chrono::seconds(30);
+    Duration refresh = std::chrono::seconds(5);
+  };
 
   /// \param directory outlives this and is stopped before it
   ServiceCopyKeeper(rt::Shard& shard, redis::Options options, ServiceDirectory& directory,
-                    std::set<std::string> services, Duration refresh = kRefresh);
+                    const std::set<std::string>& services, Times times);
   ~ServiceCopyKeeper() { *alive_ = false; }
   ServiceCopyKeeper(const ServiceCopyKeeper&) = delete;
   ServiceCopyKeeper& operator=(const ServiceCopyKeeper&) = delete;
 
  private:
-  void publish();
-  void write(const std::string& service);
+  struct Copy {
+    std::shared_ptr<const ServiceList> list;  ///< null: the directory has not told of any
+    bool written = false;                     ///< Redis has said yes
+    bool complained = false;
+  };
+  using Copies = std::map<std::string, Copy>;
+
+  void learn();
+  void write(Copies::value_type& copy);
+  void prolong(Copies::value_type& copy);
   void refresh();
+  void tick();
 
   rt::Shard& shard_;
   ServiceDirectory& directory_;
-  std::set<std::string> services_;
-  std::set<std::string> unwritten_;  ///< changed, and Redis has not said yes
-  Duration refresh_every_;
-  bool told_ = false;  ///< the directory has a list: before, 'nobody' only means that it has not asked yet
+  const Times times_;
+  Copies copies_;      // by service
+  bool told_ = false;  // the directory has a list: before, 'nobody' only means that it has not asked yet
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   redis::Connection connection_;
 };

@@ -57,10 +57,10 @@ class ServiceCopy : public testing::Test {
     });
     shard_.stop();
   }
-  void keep(Duration refresh = ServiceCopyKeeper::kRefresh) {
-    shard_.run([this, refresh] {
+  void keep(ServiceCopyKeeper::Times times = {}) {
+    shard_.run([this, times] {
       keeper_ = std::make_unique<ServiceCopyKeeper>(shard_, redis_options(), directory_,
-                                                    std::set<std::string>{"coupon-api"}, refresh);
+                                                    std::set<std::string>{"coupon-api"}, times);
     });
   }
   void stop_keeping() {
@@ -120,7 +120,7 @@ TEST_F(ServiceCopy, ThereIsNoneBeforeTheDirectoryHasOne) {
 
 TEST_F(ServiceCopy, IsWrittenAgainWhenRedisWasEmptied) {
   directory_.set({instance(8081)});
-  keep(std::chrono::milliseconds(20));
+  keep({.refresh = std::chrono::milliseconds(20)});
   look();
   EXPECT_TRUE(finds({instance(8081)}));
   probe_.call({"FLUSHALL"}).value();
@@ -129,13 +129,36 @@ TEST_F(ServiceCopy, IsWrittenAgainWhenRedisWasEmptied) {
 
 TEST_F(ServiceCopy, EndsWhenNobodyKeepsIt) {
   directory_.set({instance(8081)});
-  keep();
+  keep({.lasts = std::chrono::milliseconds(100), .refresh = std::chrono::milliseconds(10)});
   look();
   EXPECT_TRUE(finds({instance(8081)}));
   stop_keeping();
-  const auto left = probe_.call({"PTTL", "doorbuster:instances:1:coupon-api"}).value().integer();
-  EXPECT_GT(left, 0);
-  EXPECT_LE(left, 30'000);
+  EXPECT_TRUE(executor_.wait_until([&] { return !look_up(); }));
+}
+
+TEST_F(ServiceCopy, WhoKnowsNothingProlongsNothing) {
+  probe_.call({"SET", "doorbuster:instances:1:coupon-api", "[]", "PX", "100"}).value();
+  keep({.refresh = std::chrono::milliseconds(10)});
+  look();
+  EXPECT_TRUE(executor_.wait_until([&] {
+    const auto found = look_up();
+    return !found && found.error().detail.find("no copy") != std::string::npos;
+  }));
+}
+
+TEST_F(ServiceCopy, WhoKnowsNothingNewWritesOverNobody) {
+  directory_.set({instance(8081)});
+  keep({.refresh = std::chrono::milliseconds(10)});
+  look();
+  EXPECT_TRUE(finds({instance(8081)}));
+  const ServiceList news{instance(8081), instance(8082)};
+  probe_.call({"SET", "doorbuster:instances:1:coupon-api", service_copy_text(news)}).value();
+  directory_.set({instance(8081)});  // the registry has answered, with what it knew before
+  probe_.call({"CLIENT", "KILL", "TYPE", "normal"});
+  EXPECT_TRUE(executor_.wait_until([&] {
+    return probe_.call({"PTTL", "doorbuster:instances:1:coupon-api"}).value().integer() > 0;
+  })) << "prolonged, after the connection had been made again";
+  EXPECT_TRUE(finds(news));
 }
 
 TEST_F(ServiceCopy, AnythingElseUnderItsKeyIsAnError) {

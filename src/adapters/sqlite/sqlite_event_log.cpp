@@ -5,6 +5,7 @@
 
 #include "adapters/sqlite/checkpointer.hpp"
 #include "adapters/sqlite/log_file.hpp"
+#include "adapters/sqlite/wal_space.hpp"
 #include "base/log.hpp"
 
 namespace doorbuster::sqlite {
@@ -22,6 +23,7 @@ Result<std::unique_ptr<SqliteEventLog>> SqliteEventLog::open(const std::string& 
                                                              EventLogOptions options) {
   auto file = LogFile::open(path, options.vfs);
   if (!file) return file.error();
+  if (options.reserved_bytes > 0) reserve_wal(path, options.reserved_bytes);
   std::unique_ptr<SqliteEventLog> log(new SqliteEventLog(std::move(*file), std::move(options)));
   log->path_ = path;
   auto* self = log.get();

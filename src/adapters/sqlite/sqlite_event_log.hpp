@@ -29,6 +29,10 @@ namespace doorbuster::sqlite {
 class LogFile;
 class Checkpointer;
 
+/// The write-ahead log starts anew at four times EventLogOptions::checkpoint_bytes, as long as it is not
+/// busier than a disk can be.
+inline constexpr std::int64_t kMostWalBytes = std::int64_t{18} << 20;
+
 struct EventLogOptions {
   /// Bound of the queue. Beyond it appends are refused with `overloaded`.
   std::size_t most_queued_events = 65536;
@@ -39,7 +43,9 @@ struct EventLogOptions {
   /// It waits only when the last commit had more events than this: a lone user never pays for it.
   std::size_t gather_above = 8;
   /// A checkpoint is started when the write-ahead log has grown to this size.
-  std::int64_t checkpoint_bytes = std::int64_t{16} << 20;
+  std::int64_t checkpoint_bytes = std::int64_t{4} << 20;
+  /// Size that the write-ahead log gets beforehand, where the disk has room (wal_space.hpp). Zero: none.
+  std::int64_t reserved_bytes = 0;
   Duration reopen_every = std::chrono::seconds(1);
   /// SQLite file system, for tests; empty: the default.
   std::string vfs;

@@ -124,7 +124,7 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
   /// At the latest when the gate lets nobody wait any longer, whatever becomes of the batch before.
   void decide_in_time() {
     if (std::exchange(gate_timer_, true)) return;
-    executor_.after(gate_.longest(), [weak = weak_from_this()] {
+    executor_.after(gate_.longest() - (clock_.now() - collecting_since_), [weak = weak_from_this()] {
       const auto self = weak.lock();
       if (!self) return;
       self->gate_timer_ = false;
@@ -153,18 +153,23 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
     std::vector<CouponIssued> events;
     admissions.reserve(issued);
     events.reserve(issued);
+    std::size_t away = 0;  // whose answers wait for the log
     for (std::size_t i = 0; i < askers.size(); ++i) {
       const Decision& decision = (*decisions)[i];
       if (decision.outcome == Outcome::issued) {
         events.push_back(event_of(askers[i].request.campaign, decision));
         // Safe already by the campaign's rule; the log is told all the same, and the relay sees to it.
-        if (is_safe(decision)) succeed(askers[i], decision);
+        if (is_safe(decision)) {
+          succeed(askers[i], decision);
+        } else {
+          ++away;
+        }
         admissions.push_back({std::move(askers[i]), decision});
       } else {
         settle(std::move(askers[i]), decision);
       }
     }
-    returned(askers.size() - events.size());
+    returned(askers.size() - away);
     if (events.empty()) return;
 #ifdef DOORBUSTER_PLANT_ACKNOWLEDGE_BEFORE_LOG  // a defect for the simulator to find
     for (auto& admission : admissions) succeed(admission.asker, admission.decision);
@@ -173,7 +178,8 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
     ledger_.confirm(keys_of(admissions), [](Result<void>) {});
 #endif
     append(std::move(events),
-           [admissions = std::move(admissions)](Impl& self, Result<void> appended) mutable {
+           [away, admissions = std::move(admissions)](Impl& self, Result<void> appended) mutable {
+             self.returned(away);
              self.appended(std::move(admissions), std::move(appended));
            });
   }
@@ -195,7 +201,6 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void appended(std::vector<Admission> admissions, Result<void> result) {
-    returned(admissions.size());
     if (!result) {
       // Decided, perhaps even written: the admissions stay (rule 2), and relay() appends them again.
       for (auto& admission : admissions) fail(admission.asker, result.error());

@@ -1,8 +1,9 @@
 #pragma once
 // The use case: somebody asks for a coupon. Batches what is in the air, decides, makes it safe, then answers.
 //
-//   submit() ... submit()      all requests of one turn of the loop
+//   submit() ... submit()      all requests of one turn of the loop, and those that waited (batch_gate.hpp)
 //        └─ end of turn ──▶ Ledger::decide ──▶ EventLog::append ──▶ Ledger::confirm ──▶ answers
+//                                              appends that end in one turn are confirmed together
 //
 // Rules of consistency.md kept here: 3 (201 and 200 only for durable coupons), 4 (410 only when all are
 // durable), 2 (what was decided and could not be made durable is answered 503 and appended again by relay()).
@@ -54,6 +55,7 @@ class IssueService {
  public:
   using Answer = UniqueFunction<void(const Result<IssueAnswer>&)>;
 
+  /// \param clock a BootClock
   IssueService(Executor& executor, Clock& clock, Ledger& ledger, EventLog& log, IssueOptions options);
   ~IssueService();
 

@@ -161,6 +161,36 @@ TEST_F(GatheringIssueServiceTest, NobodyWaitsForABatchThatDoesNotReturn) {
   EXPECT_THAT(ledger_.batches, ElementsAre(1, 1));
 }
 
+TEST_F(GatheringIssueServiceTest, ATimerThatWasMeantForOthersMakesNobodyWaitLonger) {
+  ask_for_new(1);
+  executor_.advance(1ms);
+  ask_for_new(2);  // for this one the timer is set
+  executor_.advance(1ms);
+  log_.finish();
+  EXPECT_THAT(ledger_.batches, ElementsAre(1, 1));
+  ask_for_new(3);
+  executor_.advance(4ms);  // the timer has found number 3 too young
+  EXPECT_EQ(ledger_.batches.size(), 2U);
+  executor_.advance(1ms);
+  EXPECT_EQ(ledger_.batches.size(), 3U);
+}
+
+TEST_F(GatheringIssueServiceTest, WhatIsAnsweredByTheLedgerAloneIsNotAway) {
+  Decision made = decision(Outcome::issued, true, 1);
+  made.durability = Durability::ledger;
+  for (std::uint64_t user = 1; user <= 2; ++user) {
+    ledger_.next = {made};
+    ask(user);
+    executor_.run_turn();
+  }
+  EXPECT_THAT(ledger_.batches, ElementsAre(1, 1));
+  log_.finish();
+  log_.finish();
+  ask_for_new(3);
+  ask_for_new(4);
+  EXPECT_EQ(ledger_.batches.size(), 3U);
+}
+
 TEST_F(GatheringIssueServiceTest, ABatchThatNeedsNoLogOrFailsHasReturned) {
   ledger_.next = {decision(Outcome::sold_out)};
   ask(1);
@@ -223,6 +253,20 @@ TEST_F(IssueServiceTest, AppendsThatAreAnsweredTogetherAreConfirmedTogetherByCam
   EXPECT_EQ(ledger_.confirmations, 2U);
   EXPECT_THAT(ledger_.confirmed, ElementsAre(1, 3, 2));
   EXPECT_THAT(answers_, ElementsAre("issued", "issued", "issued"));
+}
+
+TEST_F(IssueServiceTest, WhatIsNotAlikeIsConfirmedByItself) {
+  ledger_.next = {decision(Outcome::issued, true, 1), decision(Outcome::issued, true, 2)};
+  ask(1, "drop");
+  ask(2, "sale");
+  executor_.run_until_idle();
+  ledger_.next = {decision(Outcome::issued, true, 3)};
+  ask(3, "drop");
+  executor_.run_until_idle();
+  for (auto& done : std::exchange(log_.waiting, {})) done({});
+  executor_.run_turn();
+  EXPECT_EQ(ledger_.confirmations, 2U) << "the batch of two campaigns, and the other";
+  EXPECT_THAT(ledger_.confirmed, ElementsAre(1, 2, 3));
 }
 
 TEST_F(IssueServiceTest, AFailedAppendIsAnsweredWithItsReasonAndConfirmsNothing) {
@@ -346,7 +390,7 @@ TEST_F(IssueServiceTest, RelayLeavesAloneWhatIsUnderWayInASlowLog) {
   EXPECT_THAT(ledger_.asked_older_than, ElementsAre(1250ms, 950ms, 250ms));
 }
 
-TEST_F(IssueServiceTest, AnAppendOfTheRelayIsUnderWayToo) {
+TEST_F(IssueServiceTest, WhatTheRelayAppendedIsForgottenWhenItEnds) {
   ledger_.overdue = {{CouponIssued{}, 3}};
   service_->relay();
   ledger_.next = {decision(Outcome::issued, true, 1)};

@@ -20,8 +20,12 @@ for i = 2, #ARGV, 2 do
   end
 end
 if coupons > 0 then
-  redis.call('XDEL', KEYS[2], unpack(ids))
-  redis.call('HDEL', KEYS[3], unpack(ids))
+  -- In parts: Lua's stack ends at about 8,000, and confirmations that came together may be more.
+  for from = 1, #ids, 1000 do
+    local to = math.min(from + 999, #ids)
+    redis.call('XDEL', KEYS[2], unpack(ids, from, to))
+    redis.call('HDEL', KEYS[3], unpack(ids, from, to))
+  end
   redis.call('HSET', KEYS[1], 'pending', string.format('%d', definition[2] - coupons))
 end
 return {'ok'}
