@@ -8,7 +8,7 @@
 //  3. Events that a fence has made void are never stored; fences are read under a lock that excludes noting
 //  one.
 //  4. A coupon row is never changed or deleted. A record that contradicts one becomes a dead letter, and so
-//     does one that the server refuses for its values, when it was tried kMostRefusals times.
+//     does one that the server refuses for its values, when that lasts (StoreOptions::refused_for).
 //  5. Redemptions are a table of their own that this never touches.
 
 #include <atomic>
