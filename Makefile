@@ -18,7 +18,7 @@ help:
 	@echo "make build       build/release/doorbuster"
 	@echo "make test        build and run the tests"
 	@echo "make test-slow   the other compiler, sanitizers, faults, fuzzing, headers, lint (under an hour)"
-	@echo "make soak        kills, power cuts and the simulator with new seeds, for MINUTES=$(MINUTES)"
+	@echo "make soak        kills, power cuts and the simulators with new seeds, for MINUTES=$(MINUTES)"
 	@echo "make bench       micro-benchmarks and the comparisons with peers"
 	@echo "make lint        include rules, format, headers, clang-tidy"
 	@echo "make stack       real Redis, Kafka and MariaDB for development, in build/stack; BROKERS=3 for three of Kafka"
@@ -43,6 +43,7 @@ test-slow:
 
 soak:
 	@tools/install_packages build test
+	@tools/stack prepare
 	@tools/build release $(JOBS) all
 	@exec tools/soak --minutes $(MINUTES)
 

@@ -25,6 +25,8 @@ struct Options {
   std::string starts_at;
   std::string ends_at;
   std::string state;
+  std::string strategy;
+  std::string durability;
 };
 
 std::string text_of(const json::object& object, std::string_view key) {
@@ -33,16 +35,17 @@ std::string text_of(const json::object& object, std::string_view key) {
   return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
 }
 
-constexpr auto kRow = "{:<24} {:>10} {:>10} {:>10}  {:<10} {:<28} {:<28}\n";
+constexpr auto kRow = "{:<24} {:>10} {:>10} {:>10}  {:<10} {:<11} {:<10} {:<28} {:<28}\n";
 
 void print_header() {
-  fmt::print(kRow, "id", "limit", "issued", "remaining", "state", "starts_at", "ends_at");
+  fmt::print(kRow, "id", "limit", "issued", "remaining", "state", "strategy", "durability", "starts_at",
+             "ends_at");
 }
 
 void print_row(const json::object& campaign) {
   fmt::print(kRow, text_of(campaign, "id"), text_of(campaign, "limit"), text_of(campaign, "issued"),
-             text_of(campaign, "remaining"), text_of(campaign, "state"), text_of(campaign, "starts_at"),
-             text_of(campaign, "ends_at"));
+             text_of(campaign, "remaining"), text_of(campaign, "state"), text_of(campaign, "strategy"),
+             text_of(campaign, "durability"), text_of(campaign, "starts_at"), text_of(campaign, "ends_at"));
 }
 
 void print_reply(const json::value& reply) {
@@ -120,10 +123,19 @@ void add_campaign_command(CLI::App& app, int& exit_code) {
   auto* create = command->add_subcommand("create", "create a campaign");
   create->add_option("id", options->id, "a-z, 0-9 and '-'")->required();
   create->add_option("--limit", options->limit, "how many coupons")->required();
+  create->add_option("--strategy", options->strategy,
+                     "how it decides, for good: atomic (the default); set-incr, async-queue, lock, fair-lock "
+                     "or db-lock with the full stack (docs/strategies.md)");
+  create->add_option("--durability", options->durability,
+                     "what must hold before the answer, for good: log (the default), or ledger with the full "
+                     "stack");
   add_change_options(*create, options);
   create->callback([=, &exit_code] {
     json::object body{{"id", options->id}, {"name", options->id}};
     add_given(*create, *options, body);
+    // The server knows which there are and which of them its stack can keep.
+    if (create->count("--strategy") > 0) body["strategy"] = options->strategy;
+    if (create->count("--durability") > 0) body["durability"] = options->durability;
     exit_code = ask(*options, "POST", "/v1/campaigns", &body);
   });
 

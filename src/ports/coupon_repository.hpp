@@ -25,7 +25,7 @@ struct Redemption {
 /// Why a record is not in the coupon table.
 struct DeadLetter {
   LogPosition position = 0;
-  std::string reason;  ///< `conflict: ...`, `poison: ...`
+  std::string reason;  ///< `conflict: ...`, `poison: ...`, `refused: ...`
   std::string event;   ///< the event as JSON
 };
 

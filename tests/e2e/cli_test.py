@@ -123,6 +123,18 @@ class CampaignTest(SystemTest):
         self.campaign("close", "sale")
         self.assertEqual(self.shown("sale")["state"], "ended")
 
+    def test_strategy_and_durability_are_given_at_creation(self):
+        self.campaign("create", "sale", "--limit", "5", "--strategy", "atomic", "--durability", "log")
+        self.assertEqual((self.shown("sale")["strategy"], self.shown("sale")["durability"]), ("atomic", "log"))
+        header, row = (line.split() for line in self.campaign("show", "sale").splitlines())
+        self.assertEqual(row[header.index("strategy")], "atomic")
+        self.assertEqual(row[header.index("durability")], "log")
+        for flag, value in (("--strategy", "set-incr"), ("--strategy", "best"), ("--durability", "ledger"),
+                            ("--durability", "none")):
+            said = self.campaign("create", "other", "--limit", "5", flag, value, expect=1)
+            self.assertIn("422", said)  # one process alone has neither; the server says which there are
+            self.assertIn(value, said)
+
     def test_the_list_is_a_table_whose_columns_stand_in_line(self):
         for name, limit in (("a", 5), ("a-long-name", 1_000_000)):
             self.campaign("create", name, "--limit", str(limit))

@@ -5,7 +5,8 @@ acknowledged is lost."""
 import os
 import shutil
 import sqlite3
-import unittest
+import subprocess
+import sys
 
 from harness import Acks, Load, SystemTest, fill, limit_file_size, main, mounted_tmpfs, wait_until
 
@@ -148,7 +149,6 @@ class FullDisk(SystemTest):
         api.kill()
         self.judge(self.started(), acks)
 
-    @unittest.skipUnless(os.geteuid() == 0, "mounting a small file system needs root")
     def test_a_small_file_system(self):
         disk = os.path.join(self.folder, "disk")
         os.makedirs(disk)
@@ -168,5 +168,13 @@ class FullDisk(SystemTest):
         self.judge(self.started(), acks)
 
 
+def become_root():
+    """Root of a name space of one's own may mount, too. Where even that is forbidden, the tests that mount fail."""
+    own = ["unshare", "--map-root-user", "--mount"]
+    if os.geteuid() != 0 and shutil.which("unshare") and subprocess.run([*own, "true"], check=False).returncode == 0:
+        os.execvp(own[0], [*own, sys.executable, *sys.argv])
+
+
 if __name__ == "__main__":
+    become_root()
     main()

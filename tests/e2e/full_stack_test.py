@@ -63,6 +63,7 @@ class FullStackTest(SystemTest):
                 self.assertEqual(outcome["state"], state)
                 if asker == user:
                     self.assertEqual(outcome["coupon"]["code"], code)
+                    self.assertEqual(outcome["coupon"]["durable"], "log(rf=1)")
         self.assert_reply(api.request("GET", "/v1/requests/ZZZZZZZZZZZZZZZZ"), 404)
         self.assertIn("doorbuster_queued_outcomes_total", api.request("GET", "/metrics").body.decode())
 
@@ -84,8 +85,17 @@ class FullStackTest(SystemTest):
         self.assertEqual(system.stack.redis.call("DEL", lock), ":1")
         self.assert_reply(system.apis[1].issue(campaign, "bob"), 201)
 
+    def reply_names_its_rule(self, system):
+        """What a coupon's `durable` says is what docs/openapi.yaml lists."""
+        for rule, named in (("log", "log(rf=1)"), ("ledger", "ledger")):  # one broker
+            system.create(f"rule-{rule}", 1, durability=rule)
+            for status in (201, 200):
+                coupon = self.assert_reply(system.apis[0].issue(f"rule-{rule}", "alice"), status).json()
+                self.assertEqual(coupon["durable"], named)
+
     def test_exactly_the_limit_under_every_strategy(self):
         with FullSystem(self.folder) as system:
+            self.reply_names_its_rule(system)
             for strategy in CHOSEN:
                 with self.subTest(strategy=strategy):
                     self.drop(system, strategy)

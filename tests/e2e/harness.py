@@ -383,7 +383,8 @@ def mounted_tmpfs(test, folder, options):
     """Mounts a file system in memory over a folder until the test ends; needs root."""
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False)
     if done.returncode != 0:
-        test.skipTest("tmpfs cannot be mounted here")
+        test.fail("this test mounts a tmpfs, and may not: run it as root, or where `unshare -Urm` is allowed "
+                  f"({done.stderr.decode(errors='replace').strip()})")
     test.addCleanup(subprocess.run, ["umount", "-l", folder], check=False)
 
 
@@ -441,4 +442,11 @@ class SystemTest(unittest.TestCase):
             self.assertIn(part, lines[0])
 
 
-main = unittest.main
+def main(**how):
+    """unittest.main, but a test that was skipped, or no test at all, is a failure: nothing was shown by it."""
+    result = unittest.main(exit=False, **how).result
+    for test, reason in result.skipped:
+        print(f"{test.id()} was skipped, which counts as failed: {reason}", file=sys.stderr)
+    if result.testsRun == 0:
+        print("no test was run, which counts as failed", file=sys.stderr)
+    sys.exit(0 if result.wasSuccessful() and result.testsRun and not result.skipped else 1)

@@ -157,6 +157,31 @@ class UpTest(SystemTest):
         self.assertFalse(os.path.exists(os.path.join(self.data, "log.db")))
 
 
+class ApiAloneTest(UpTest):
+    """Without gateway and registry the api itself has the crowd's port; everything of up holds all the same."""
+    ROLES = {"api"}
+
+    def server(self, data=None, **more):
+        if more.get("role") == "up":
+            more["extra"] = ["--no-gateway", "--no-registry", *more.get("extra", ())]
+        return super().server(data, **more)
+
+    def test_nobody_stands_between_the_crowd_and_the_api(self):
+        up = self.up()
+        words = words_of(self.children["api"])
+        self.assertEqual(words[words.index("--port") + 1], str(up.port))
+        self.assertNotIn("--registry", words)
+        self.assertNotIn("registry", up.output())
+        self.assertNotIn("gateway", up.output())
+        self.assertIn("doorbuster_issue_requests_total", up.request("GET", "/metrics").body.decode())
+
+    def test_the_crowd_reaches_other_addresses_only_with_tokens(self):
+        done = self.run_program("up", "--no-gateway", "--no-registry", "--bind", "0.0.0.0", "--data", self.data,
+                                "--port", str(free_port()), timeout=30)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("tokens", done.stdout + done.stderr)
+
+
 class Terminal:
     """`up` on a terminal of a given size; the screen is what xterm would show."""
 

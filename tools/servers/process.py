@@ -88,7 +88,7 @@ class Server:
 
     name = ""
     # Java on a busy machine takes its time: this is for a server that hangs, not for one that is slow.
-    start_seconds = int(os.environ.get("DOORBUSTER_START_SECONDS", "180"))
+    start_seconds = int(os.environ.get("DOORBUSTER_TEST_START_SECONDS", "180"))
     tell_every = 10
     stop_seconds = 20
 
@@ -156,7 +156,7 @@ class Server:
             waited = time.monotonic() - began
             if waited > self.start_seconds:
                 raise ServerError(f"{self.name} does not answer within {self.start_seconds} s "
-                                  f"(DOORBUSTER_START_SECONDS allows more):\n{self.last_lines()}")
+                                  f"(DOORBUSTER_TEST_START_SECONDS allows more):\n{self.last_lines()}")
             if waited > told:
                 print(f"waiting for {self.name}: {told} of at most {self.start_seconds} s", file=sys.stderr, flush=True)
                 told += self.tell_every

@@ -112,7 +112,7 @@ TEST(Campaigns, SayThatTheOtherStrategiesNeedRedis) {
   const auto answer =
       api.post("/v1/campaigns", R"({"id":"x","name":"N","limit":1,"strategy":"async-queue"})");
   EXPECT_EQ(answer.status(), 422);
-  EXPECT_THAT(answer.response.body, HasSubstr("needs Redis: not available in the embedded system"));
+  EXPECT_THAT(answer.response.body, HasSubstr("needs the full stack: not available in the embedded system"));
 }
 
 // --- look-ups

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "proto/http/problem.hpp"
 #include "services/api/endpoint.hpp"
 #include "services/api/json_object.hpp"
 #include "services/api/problem.hpp"
@@ -308,10 +309,44 @@ TEST(OpenApi, NamesEveryProblemType) {
   for (const auto& row : all_outcome_traits()) {
     if (!row.slug.empty()) in_code.insert("/problems/" + std::string(row.slug));
   }
+  for (const int status : {400, 408, 413, 431, 500, 501, 503, 505}) {  // of the HTTP server itself
+    const auto body = JsonObject::parse(http::server_problem(status, "why").body);
+    ASSERT_TRUE(body) << status;
+    in_code.insert(std::get<std::string>(*body->find("type")));
+  }
+  in_code.insert("/problems/timeout");  // the gateway's, which is no part of this program
   for (const auto& type : description()["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]) {
     in_description.insert(type.as<std::string>());
   }
   EXPECT_EQ(in_code, in_description);
+}
+
+/// The gateway passes on what is below these paths and may lose its instance; the rest it answers by itself.
+TEST(OpenApi, ListsWhatTheGatewayAddsWhereItPassesRequestsOn) {
+  for (const auto& route : routes()) {
+    const bool passed_on = route.pattern.starts_with("/v1/") || route.pattern.starts_with("/coupon/");
+    for (const auto* status : {"502", "504"}) {
+      EXPECT_EQ(static_cast<bool>(described(route)["responses"][status]), passed_on)
+          << route.pattern << " " << status;
+    }
+  }
+}
+
+TEST(OpenApi, ListsEveryRuleThatACouponNames) {
+  std::set<std::string> listed;
+  for (const auto& each : description()["components"]["schemas"]["Coupon"]["properties"]["durable"]["enum"]) {
+    listed.insert(each.as<std::string>());
+  }
+  EXPECT_EQ(listed, (std::set<std::string>{"log", "log(rf=1)", "ledger"}));
+  for (const auto* strength : {"log", "log(rf=1)"}) {
+    ApiOptions options;
+    options.log_strength = strength;
+    TestApi api(std::move(options));
+    api.create("sale", 2);
+    const auto coupon = JsonObject::parse(api.issue("sale", "alice").response.body);
+    ASSERT_TRUE(coupon);
+    EXPECT_TRUE(listed.contains(std::get<std::string>(*coupon->find("durable")))) << strength;
+  }
 }
 
 /// Follows every `$ref` of the document.

@@ -95,11 +95,12 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
   Result<void> check_offered(const CampaignDefinition& definition) const {
     const auto refusal = [&](std::string_view field, std::string_view value, std::string_view instead) {
       const bool embedded = options_.stack == "embedded";
-      return make_error(ErrorCode::invalid,
-                        std::string(field) + " '" + std::string(value) + "' " +
-                            (embedded ? "needs Redis: not available in the " : "is not offered by the ") +
-                            std::string(options_.stack) + " system; use '" + std::string(instead) + "'",
-                        std::string(field));
+      return make_error(
+          ErrorCode::invalid,
+          std::string(field) + " '" + std::string(value) + "' " +
+              (embedded ? "needs the full stack: not available in the " : "is not offered by the ") +
+              std::string(options_.stack) + " system; use '" + std::string(instead) + "'",
+          std::string(field));
     };
     const auto offers = [](const auto& all, auto one) {
       return std::find(all.begin(), all.end(), one) != all.end();

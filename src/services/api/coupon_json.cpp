@@ -33,7 +33,7 @@ std::string_view text_of_moment(Timestamp time) {
 /// Everything but the closing brace. Ids and codes need no escapes by their alphabets.
 void append_open_coupon(std::string& out, const CampaignId& campaign, const Coupon& coupon,
                         std::string_view durable) {
-  char text[512];  // names and punctuation 100, two ids of 64, code 16, number 20, time 27, durability 8
+  char text[512];  // names and punctuation 100, two ids of 64, code 16, number 20, time 27, durability 9
   char* at = put(text, R"({"code":")");
   coupon.code.write(at);
   at = put(at + 16, R"(","campaign_id":")");

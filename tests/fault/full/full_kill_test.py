@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 from full_system import Acks, Crowd, FullSystem, SystemTest, main, wait_until
 
@@ -19,12 +20,30 @@ VICTIMS = ["api", "worker", "redis", "kafka", "mariadb", "all"]
 CHOSEN, KILLS, SEED = VICTIMS, 1, 0
 ROOM = 5000  # more than the crowd gets between two kills
 
-# Statements that make the worker wait at a known place of its transaction, so that it is killed just there.
-WORKER_WAITS = {
-    "before the insert": "LOCK TABLES coupon_issued_user WRITE; SELECT SLEEP(600)",
-    "after the insert": "BEGIN; SELECT * FROM worker_offset FOR UPDATE; SELECT SLEEP(600)",
-    "before the commit": "BACKUP STAGE START; BACKUP STAGE FLUSH; BACKUP STAGE BLOCK_DDL; BACKUP STAGE BLOCK_COMMIT;"
-                         " SELECT SLEEP(600)",
+
+
+@dataclass
+class Place:
+    """Where the worker's transaction is made to wait, so that it is killed just there."""
+    holder: str      # statements of a client that holds what the worker needs there
+    state: str       # what the server says of the worker's connection when it stands there
+    statement: str   # the beginning of what that connection has asked for, as a pattern of LIKE
+    inserted: bool   # the coupons are in the table, not committed
+    moved: bool      # the position is in its table, not committed
+    trigger: str = ""
+
+
+PLACES = {
+    "before the insert": Place("LOCK TABLES coupon_issued_user WRITE", "Waiting for table metadata lock",
+                               "INSERT INTO coupon_issued_user%", inserted=False, moved=False),
+    # The worker locks the row of its position before the insert and changes it afterwards: only the change meets this.
+    "after the insert": Place("SELECT GET_LOCK('after the insert', 0)", "User lock", "SET @held = GET_LOCK%",
+                              inserted=True, moved=False,
+                              trigger="BEFORE UPDATE ON worker_offset FOR EACH ROW"
+                                      " SET @held = GET_LOCK('after the insert', 600)"),
+    "before the commit": Place("BACKUP STAGE START; BACKUP STAGE FLUSH; BACKUP STAGE BLOCK_DDL;"
+                               " BACKUP STAGE BLOCK_COMMIT", "Waiting for backup lock", "COMMIT%",
+                               inserted=True, moved=True),
 }
 
 
@@ -86,31 +105,64 @@ class FullKillTest(SystemTest):
         acks = Acks()
         with FullSystem(self.folder, apis=1) as system:
             system.create("sale", 3000)
-            for place, statement in WORKER_WAITS.items():
-                holder = self.hold(system, statement)
-                with Crowd(system, "sale", acks, threads=2, prefix=place.replace(" ", "-")):
+            for name, place in PLACES.items():
+                holder = self.hold(system, place)
+                with Crowd(system, "sale", acks, threads=2, prefix=name.replace(" ", "-")):
                     before = acks.count(201)
                     wait_until(lambda before=before: acks.count(201) > before + 100, 60, "coupons")
-                time.sleep(0.5)  # the worker has met the lock
+                self.assert_worker_stands(system, name, place)
                 system.workers[0].kill()
                 holder.kill()
                 holder.wait()
+                if place.trigger:
+                    self.root(system, "DROP TRIGGER place")
                 system.workers[0].launch().wait_ready(60)
             system.judge("sale", acks, 3000)
 
-    def hold(self, system, statement):
-        """A client that holds a lock until it is killed."""
+    def root(self, system, statement):
+        """\\returns what the server's own root is answered, as text"""
+        return subprocess.run([*self.client(system), "-e", statement], capture_output=True, text=True, check=True,
+                              timeout=60, stdin=subprocess.DEVNULL).stdout.strip()
+
+    def client(self, system):
         database = system.stack.mariadb
-        as_root = ["mariadb", "--batch", "--skip-column-names", "-S", database.socket, "-u", "root", database.database]
-        client = subprocess.Popen([*as_root, "-e", statement], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.PIPE)
+        return ["mariadb", "--batch", "--skip-column-names", "-S", database.socket, "-u", "root", database.database]
+
+    def hold(self, system, place):
+        """A client that holds a lock until it is killed."""
+        client = subprocess.Popen([*self.client(system), "-e", f"{place.holder}; SELECT SLEEP(600)"],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.addCleanup(client.kill)
         asked = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(600)%'"
-        wait_until(lambda: client.poll() is not None or
-                   subprocess.run([*as_root, "-e", asked], capture_output=True, text=True, check=True).stdout != "0\n",
-                   20, f"{statement}")
+        wait_until(lambda: client.poll() is not None or self.root(system, asked) == "1", 20, place.holder)
         self.assertIsNone(client.poll(), client.stderr.read() if client.poll() is not None else "")
+        if place.trigger:
+            self.root(system, f"CREATE TRIGGER place {place.trigger}")
         return client
+
+    def assert_worker_stands(self, system, name, place):
+        """At the place that the name says: by the server's list of connections, and by what is written so far. The
+        worker gives up after a while and comes again, so this is asked until it is so, and the kill follows at once."""
+        def stands():
+            # The user is not asked for: within a trigger it is the one who made it.
+            there = (f"SELECT count(*) FROM information_schema.processlist WHERE state = '{place.state}'"
+                     f" AND info LIKE '{place.statement}' AND id <> connection_id()")
+            return ((not place.inserted or self.written(system) == (place.inserted, place.moved))
+                    and self.root(system, there) != "0")
+
+        try:
+            wait_until(stands, 30, f"the worker to stand {name}")
+        except AssertionError as late:
+            written = self.written(system) if place.inserted else ""
+            self.fail(f"{late}\n{written}\n{self.root(system, 'SHOW FULL PROCESSLIST')}")
+
+    def written(self, system):
+        """\\returns whether there are coupons, and positions, that are written and not committed"""
+        sums = ("SELECT (SELECT count(*) FROM coupon_issued_user),"
+                " (SELECT coalesce(sum(position), 0) FROM worker_offset)")  # a new partition begins with a row of 0
+        now, committed = (self.root(system, f"SET TRANSACTION ISOLATION LEVEL {level}; {sums}").split("\t")
+                          for level in ("READ UNCOMMITTED", "READ COMMITTED"))
+        return now[0] != committed[0], now[1] != committed[1]
 
 
 def add_tests():

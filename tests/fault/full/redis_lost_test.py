@@ -187,6 +187,10 @@ class RedisLostTest(SystemTest):
         system.wait_open("sale")
         system.judge("sale", self.acks, LIMIT)
         self.assert_no_gaps(system)
+        wait_until(lambda: self.voided(system) > 0, 20, "the late append in the log, left out by the worker")
+
+    def voided(self, system):
+        return sum(worker.metrics()["doorbuster_worker_void_total"] for worker in system.workers)
 
     def test_recover_killed_at_random_moments(self):
         system = self.system(settings={"api.auto_recover": "false"})
