@@ -2,7 +2,8 @@
 """Real Eureka clients use our registry: Java (Spring's transports and Netflix's own), Python, Node.js.
 
 One story, since a Java program takes seconds to start: they register, see each other, follow changes by deltas,
-survive a restart of the registry, are expired when killed and gone at once when stopped.
+survive a restart of the registry, are expired when killed and gone at once when stopped. All the while our gateway
+reaches each of them by its service's name, and nobody who is gone.
 """
 
 import contextlib
@@ -16,6 +17,9 @@ from harness import SystemTest, main, wait_until  # noqa: E402
 
 LEASE = 8  # seconds: generous beside a heartbeat a second, for machines with much else to do
 PATIENCE = 60
+SERVICES = ("spring", "netflix", "python", "node")
+ROUTES = "gateway:\n  routes:\n" + "".join(
+    f"    - {{path: /{service}, strip: /{service}, to: \"lb://{service}\"}}\n" for service in SERVICES)
 
 
 class RegistryClientsTest(SystemTest):
@@ -23,6 +27,7 @@ class RegistryClientsTest(SystemTest):
         super().setUp()
         clients.prepare()
         self.own_fetches = 0
+        self.gateway = None
 
     def listed(self):
         self.own_fetches += 1
@@ -52,7 +57,9 @@ class RegistryClientsTest(SystemTest):
         return (client.app, client.instance_id, status, f"127.0.0.1:{client.port}")
 
     def entries(self):
-        return {self.entry(client) for client in self.alive}
+        port = self.gateway.port if self.gateway else 0
+        itself = {("COUPON-GATEWAY", f"127.0.0.1:coupon-gateway:{port}", "UP", f"127.0.0.1:{port}")} if port else set()
+        return itself | {self.entry(client) for client in self.alive}
 
     def full_fetches(self):
         """Those of the clients, without the test's own."""
@@ -86,10 +93,42 @@ class RegistryClientsTest(SystemTest):
             # As a load balancer of Spring finds it: by its vip address.
             wait_until(lambda java=java: set(java.load_balancer_finds("python")) == {f"http://127.0.0.1:{python.port}"},
                        PATIENCE, "the service by its vip")
+        self.start_gateway()
+        self.expect_through_gateway("all have registered")
         self.follow_by_deltas()
         self.override(spring)
         self.restart()
         self.end(spring, rest, netflix, python, node)
+
+    def start_gateway(self):
+        config = os.path.join(self.folder, "gateway.yaml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(ROUTES)
+        self.gateway = self.started(role="gateway", extra=(
+            "--config", config, "--registry", self.registry.url + "/eureka/", "--renew-interval", "1s",
+            "--lease", f"{LEASE}s"))
+        self.expect_everywhere(self.entries(), "the gateway has registered")
+
+    def expect_through_gateway(self, what):
+        """Every client that is alive answers there, and nobody else; a service without any is 503."""
+        for service in SERVICES:
+            hellos = {client.hello() for client in self.alive if client.app.lower() == service}
+            known = f'doorbuster_gateway_instances{{shard="io-0",service="{service}",state="known"}}'
+            wait_until(lambda: self.gateway.metrics()[known] == len(hellos), PATIENCE,
+                       f"{what}: {len(hellos)} of {service} at the gateway")
+            if not hellos:
+                refused = self.assert_reply(self.gateway.request("GET", f"/{service}/"), 503)
+                self.assertIn("retry-after", refused.headers)
+                continue
+            heard = set()
+
+            def all_heard():
+                reply = self.assert_reply(self.gateway.request("GET", f"/{service}/"), 200)
+                heard.add(reply.body.decode().strip())
+                return len(heard) >= len(hellos)
+
+            wait_until(all_heard, PATIENCE, f"{what}: all of {service} through the gateway")
+            self.assertEqual(heard, hellos, what)
 
     def follow_by_deltas(self):
         """Every change reaches everybody, and nobody has to fetch all again for it."""
@@ -115,11 +154,18 @@ class RegistryClientsTest(SystemTest):
 
     def override(self, spring):
         self.put("PUT", f"SPRING/{spring.instance_id}/status?value=OUT_OF_SERVICE")
-        others = {self.entry(client) for client in self.alive if client is not spring}
+        others = self.entries() - {self.entry(spring)}
         self.expect_everywhere(others | {self.entry(spring, "OUT_OF_SERVICE")}, "overridden")
         # Without a value the status is unknown; the next heartbeat fails and makes it say its true one.
+        wait_until(lambda: self.of_spring() == {other.hello() for other in self.alive
+                                                if other.app == "SPRING" and other is not spring},
+                   PATIENCE, "the gateway leaves out who is overridden")
         self.put("DELETE", f"SPRING/{spring.instance_id}/status")
         self.expect_everywhere(self.entries(), "the override is dropped")
+
+    def of_spring(self):
+        return {self.assert_reply(self.gateway.request("GET", "/spring/"), 200).body.decode().strip()
+                for _ in range(20)}
 
     def restart(self):
         """A registry that has lost everything: 404 to each heartbeat brings everybody back."""
@@ -128,6 +174,7 @@ class RegistryClientsTest(SystemTest):
         self.expect_everywhere(self.entries(), "the registry has been started again")
         for client in self.alive:
             self.assertEqual(client.hello(), f"hello from {client.instance_id}")
+        self.expect_through_gateway("the registry has been started again")
 
     def end(self, spring, rest, netflix, python, node):
         for client in (rest, python, node):
@@ -135,10 +182,12 @@ class RegistryClientsTest(SystemTest):
             self.alive.remove(client)
         self.expect_everywhere(self.entries(), "those who were killed have expired")
         self.assertEqual(self.registry.metrics()["doorbuster_registry_evictions_total"], 3)
+        self.expect_through_gateway("those who were killed have expired")
         for client in (netflix, spring):
             client.stop()
             self.alive.remove(client)
             wait_until(lambda: self.listed() == self.entries(), 2, f"{client.instance_id} has deregistered")
+            self.expect_through_gateway(f"{client.instance_id} has deregistered")
         self.assertEqual(self.registry.metrics()["doorbuster_registry_evictions_total"], 3)
 
     def test_clean_stop_of_python_and_node(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Our client and a real Spring Cloud Eureka server: our instances register there, and our gateway finds them, and a
-service in Java, through it."""
+service in Python, through it. (registry_clients_test.py has services in Java and Node.js behind the gateway.)"""
 
 import json
 import os
