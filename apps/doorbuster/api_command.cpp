@@ -17,6 +17,7 @@
 #include "apps/doorbuster/registry_membership.hpp"
 #include "apps/doorbuster/settings_options.hpp"
 #include "apps/doorbuster/signals.hpp"
+#include "apps/doorbuster/stack_settings.hpp"
 #include "base/log.hpp"
 
 namespace doorbuster {
@@ -205,6 +206,8 @@ Result<IoShard::Options> shard_options(const config::Settings& settings, api::Au
 }
 
 Result<std::unique_ptr<ApiStack>> open_stack(const config::Settings& settings, Clock& clock) {
+  // Looked at under either stack, as the types of all values are.
+  if (const auto scope = locks_campaign(settings); !scope) return scope.error();
   const auto& name = settings.text("api.stack");
   if (name == "embedded") {
     auto stack = EmbeddedStack::open(settings, clock);

@@ -16,9 +16,10 @@ issuing::LatchOptions latch_options(const FullStack& stack) {
   return options;
 }
 
-SeedOptions seed_options(Strategy strategy, const rt::Shard* shard) {
+SeedOptions seed_options(Strategy strategy, const FullStack& stack, const rt::Shard* shard) {
   SeedOptions options;
   options.strategy = strategy;
+  options.lock_campaign = stack.lock_campaign();
   // A shard has no name that it would tell; its address tells it from the process's others.
   options.process = fmt::format("{}-{}-{}", ::getpid(), fmt::ptr(shard), to_text(strategy));
   return options;
@@ -42,9 +43,9 @@ FullShard::FullShard(FullStack& stack, rt::Shard& shard)
                        if (keeper_) keeper_->refresh();
                      }}),
       request_book_(redis_.core().connection, random_),
-      set_incr_(shard, redis_, random_, seed_options(Strategy::set_incr, &shard)),
-      lock_(shard, redis_, random_, seed_options(Strategy::lock, &shard)),
-      fair_lock_(shard, redis_, random_, seed_options(Strategy::fair_lock, &shard)),
+      set_incr_(shard, redis_, random_, seed_options(Strategy::set_incr, stack, &shard)),
+      lock_(shard, redis_, random_, seed_options(Strategy::lock, stack, &shard)),
+      fair_lock_(shard, redis_, random_, seed_options(Strategy::fair_lock, stack, &shard)),
       database_(stack.writers(), stack.database_threads(), shard, random_),
       strategies_({{Strategy::atomic, &redis_},
                    {Strategy::async_queue, &redis_},

@@ -37,6 +37,9 @@ FullStack::~FullStack() {
 }
 
 Result<void> FullStack::open_parts(const config::Settings& settings) {
+  const auto lock_campaign = locks_campaign(settings);
+  if (!lock_campaign) return lock_campaign.error();
+  lock_campaign_ = *lock_campaign;
   auto database = database_options(settings);
   if (!database) return database.error();
   auto redis = doorbuster::redis_options(settings);

@@ -49,6 +49,8 @@ class FullStack final : public ApiStack {
   Clock& boot_clock() { return boot_clock_; }
   std::uint64_t filter_key() const { return filter_key_; }
   std::size_t latch_bytes() const { return latch_bytes_; }
+  /// Of the strategies with a lock: one for the campaign, and not one for each user.
+  bool lock_campaign() const { return lock_campaign_; }
   /// A campaign was found closed. Any thread.
   void needs_recovery(const CampaignId& campaign);
 
@@ -66,6 +68,7 @@ class FullStack final : public ApiStack {
   int replication_ = 1;
   std::uint64_t filter_key_ = 0;
   std::size_t latch_bytes_ = 0;
+  bool lock_campaign_ = false;
   std::unique_ptr<kafka::KafkaEventLog> log_;
   std::unique_ptr<kafka::KafkaLogReader> reader_;
   std::unique_ptr<mariadb::Pool> writers_;

@@ -24,4 +24,13 @@ Result<redis::Options> redis_options(const config::Settings& settings) {
   return options;
 }
 
+Result<bool> locks_campaign(const config::Settings& settings) {
+  const auto& scope = settings.text("api.lock_scope");
+  if (scope == "campaign") return true;
+  if (scope == "user") return false;
+  return make_error(ErrorCode::invalid,
+                    "api.lock_scope: '" + scope + "' is no scope; user and campaign are the two",
+                    "api.lock_scope");
+}
+
 }  // namespace doorbuster

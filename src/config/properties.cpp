@@ -21,6 +21,8 @@ constexpr std::array kApi = {
              "full: recover by itself a campaign whose ledger was lost or set back"},
     Property{"api.strategy", "--strategy", Type::text, "atomic", 0, 0,
              "how campaigns decide that are created without a strategy"},
+    Property{"api.lock_scope", "--lock-scope", Type::text, "user", 0, 0,
+             "full, strategies lock and fair-lock: a lock for each user, or one for the campaign"},
     Property{"api.latch_bytes", "--latch-bytes", Type::integer, "67108864", 0, 1'000'000'000'000,
              "full: memory of each thread for filters of holders, to say 'sold out' without asking Redis"},
     Property{"api.io_threads", "--io-threads", Type::integer, "1", 1, 64,

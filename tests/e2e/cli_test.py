@@ -18,6 +18,7 @@ BAD_USAGE = [
     (("api", "--idle-timeout", "5"), ["--idle-timeout", "duration"]),
     (("api", "--log-level", "loud"), ["level"]),
     (("api", "--config", "/no/such/file.yaml"), ["/no/such/file.yaml"]),
+    (("api", "--lock-scope", "everybody"), ["api.lock_scope", "everybody", "user", "campaign"]),
     (("up", "--stack", "full", "--instances", "65"), ["--instances", "64"]),
     (("up", "--instances", "2"), ["--stack full", "owner"]),
     (("up", "--stack", "other"), ["other", "embedded"]),

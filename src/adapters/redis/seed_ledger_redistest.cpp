@@ -6,6 +6,7 @@
 
 #include "adapters/redis/test_redis.hpp"
 #include "tests/support/await.hpp"
+#include "tests/support/ledger_suite.hpp"
 #include "tests/support/samples.hpp"
 
 namespace doorbuster::test {
@@ -16,8 +17,9 @@ using redis::ScriptSet;
 /// A process that decides by a strategy of the seed.
 class SeedInstance {
  public:
-  SeedInstance(ManualExecutor& executor, std::uint64_t seed, SeedOptions options)
-      : instance_(executor, seed, redis_options(), ScriptSet::production()), random_(seed + 100) {
+  SeedInstance(ManualExecutor& executor, std::uint64_t seed, SeedOptions options,
+               const ScriptSet& scripts = ScriptSet::production())
+      : instance_(executor, seed, redis_options(), scripts), random_(seed + 100) {
     EXPECT_TRUE(instance_.wait_ready());
     options.process = "api-" + std::to_string(seed);
     instance_.shard().run([&] {
@@ -224,6 +226,39 @@ TEST_F(SeedWeakness, ALockThatEndsBeforeItsHolderIsDoneStoresNothing) {
     return probe_.call({"HGET", keys_.definition, "issued"})->number() == static_cast<std::int64_t>(stored);
   }));
 }
+
+/// What every ledger does, with the clock that the suite moves.
+template <Strategy kStrategy, bool kLockCampaign>
+class SeedBed {
+ public:
+  /// A lock makes the second request of a user wait for the first; without, it finds him marked.
+  static constexpr bool kHoldsTwins = kStrategy == Strategy::set_incr;
+
+  SeedBed() { instance_.instance().know({}); }
+  Ledger& ledger() {
+    probe_.set_time(clock_.now());
+    return instance_.ledger();
+  }
+  ManualExecutor& executor() { return executor_; }
+  ManualClock& clock() { return clock_; }
+
+ private:
+  RedisProbe probe_;
+  ManualClock clock_;
+  ManualExecutor executor_{clock_};
+  SeedInstance instance_{executor_, 1, with(kStrategy, kLockCampaign), scripts_with_test_clock()};
+};
+
+using SetIncrBed = SeedBed<Strategy::set_incr, false>;
+using LockOfUserBed = SeedBed<Strategy::lock, false>;
+using LockOfCampaignBed = SeedBed<Strategy::lock, true>;
+using FairLockOfUserBed = SeedBed<Strategy::fair_lock, false>;
+using FairLockOfCampaignBed = SeedBed<Strategy::fair_lock, true>;
+INSTANTIATE_TYPED_TEST_SUITE_P(SetIncr, LedgerSuite, SetIncrBed);
+INSTANTIATE_TYPED_TEST_SUITE_P(LockOfUser, LedgerSuite, LockOfUserBed);
+INSTANTIATE_TYPED_TEST_SUITE_P(LockOfCampaign, LedgerSuite, LockOfCampaignBed);
+INSTANTIATE_TYPED_TEST_SUITE_P(FairLockOfUser, LedgerSuite, FairLockOfUserBed);
+INSTANTIATE_TYPED_TEST_SUITE_P(FairLockOfCampaign, LedgerSuite, FairLockOfCampaignBed);
 
 }  // namespace
 }  // namespace doorbuster::test
