@@ -25,8 +25,6 @@ VUSERS = 1000
 INSTANCES = 3
 LIMIT = 100_000_000
 REGISTRY_AWAY = 5.0
-# A disk that is busy with other tests makes Redis stand still at an fsync, for seconds: every answer is 503 then.
-REDIS = {"appendfsync": "no"}
 # On a machine that all of them share, Kafka may take its time. That is a 503 by design, and not what is looked for
 # here. With --defaults it is.
 SETTINGS = {"api.patience": "8s", "kafka.stall": "8s", "kafka.delivery_timeout": "10s"}
@@ -78,8 +76,7 @@ class RestartUnderLoadTest(SystemTest):
         super().setUp()
         self.registry = self.role("registry").start()
         urls = ("--registry", f"{self.registry.url}/eureka/")
-        system = FullSystem(self.folder, apis=INSTANCES, api_extra=(*urls, *FAST), settings=SETTINGS,
-                            redis_options=REDIS)
+        system = FullSystem(self.folder, apis=INSTANCES, api_extra=(*urls, *FAST), settings=SETTINGS)
         self.addCleanup(system.__exit__)
         self.system = system.__enter__()
         self.gateway = self.role("gateway", *urls).start()
