@@ -48,6 +48,29 @@ class RestartTest(SystemTest):
         self.assertEqual(holders(), before)
         self.assert_reply(api.issue("sale", "late"), 410, "sold-out")
 
+    def test_a_thousand_campaigns_at_once(self):
+        names = [f"c{number}" for number in range(1000)]
+        api = self.started()
+        connection = api.connection()
+        self.addCleanup(connection.close)
+        for name in names:
+            created = connection.request("POST", "/v1/campaigns", {"id": name, "name": name, "limit": 2})
+            self.assert_reply(created, 201)
+        for user in ("ann", "bob", "cid"):
+            for name in names:
+                reply = connection.request("POST", f"/v1/campaigns/{name}/coupons", {"user_id": user})
+                self.assert_reply(reply, 410 if user == "cid" else 201)
+        self.assertEqual(api.stop(), 0)
+
+        api = self.started()
+        connection = api.connection()
+        self.addCleanup(connection.close)
+        for name in names:
+            reply = connection.request("POST", f"/v1/campaigns/{name}/coupons", {"user_id": "bob"})
+            self.assertEqual(self.assert_reply(reply, 200).json()["sequence"], 2)
+        for name in (names[0], names[-1]):
+            self.audit(name, url=api.url)
+
     def test_a_data_folder_can_be_copied_while_stopped(self):
         api = self.started()
         api.create("sale", 5)
