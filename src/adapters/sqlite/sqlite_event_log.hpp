@@ -29,8 +29,8 @@ namespace doorbuster::sqlite {
 class LogFile;
 class Checkpointer;
 
-/// The write-ahead log starts anew at four times EventLogOptions::checkpoint_bytes, as long as it is not
-/// busier than a disk can be.
+/// What the write-ahead log grows to with the checkpoint_bytes below: at four times these the log's thread
+/// copies the rest itself, and the next commit starts anew. The last commits before need some room, too.
 inline constexpr std::int64_t kMostWalBytes = std::int64_t{18} << 20;
 
 struct EventLogOptions {

@@ -12,8 +12,8 @@
 namespace doorbuster::sqlite {
 
 /// Lengthens the log of the database at `path` with zeros, which SQLite takes for no log at all, and has them
-/// on the disk. Nothing happens to what is in it. Call it while nobody writes. \returns false when it was
-/// left as it was: the disk has not eight times as much room, or does not take it
+/// on the disk. Nothing happens to what is in it. Call it while nobody writes.
+/// \returns false: it was left as it was, as the disk has not eight times as much room, or does not take it
 bool reserve_wal(const std::string& path, std::int64_t bytes);
 
 }  // namespace doorbuster::sqlite
