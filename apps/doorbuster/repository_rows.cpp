@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "adapters/sqlite/data_directory.hpp"
-#include "adapters/sqlite/log_rows.hpp"
+#include "adapters/sqlite/columns.hpp"
 
 namespace doorbuster {
 
@@ -11,7 +11,7 @@ Result<std::unique_ptr<RepositoryRows>> RepositoryRows::open(const std::string& 
                                                              const CampaignId& campaign) {
   auto database = sqlite::Database::open(path, sqlite::OpenMode::read_only);
   if (!database) return database.error();
-  if (auto known = sqlite::check_format(*database, sqlite::kDataFormat, "a coupon repository"); !known) {
+  if (auto known = sqlite::check_format(*database, sqlite::kRepositoryFormats, "a coupon repository"); !known) {
     return known.error();
   }
   std::unique_ptr<RepositoryRows> rows(new RepositoryRows(campaign));

@@ -12,6 +12,7 @@ class InlineString {
   static_assert(Capacity < 256);
 
  public:
+  static constexpr std::size_t kCapacity = Capacity;
   InlineString() = default;
   /// \pre text.size() <= Capacity
   explicit InlineString(std::string_view text) : size_(static_cast<std::uint8_t>(text.size())) {

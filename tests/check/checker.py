@@ -40,26 +40,53 @@ def code_text(code):
     return "".join(ALPHABET[(number >> shift) & 31] for shift in range(75, -1, -5))
 
 
-# The bytes that a row stands for in the chain -----------------------------------------------------------------------
+# The bytes of a row of the log --------------------------------------------------------------------------------------
 
-def _text(value):
-    data = str(value).encode()
-    return struct.pack("<H", len(data)) + data
+class Bytes:
+    """Reads from the front; integers are little-endian."""
+
+    def __init__(self, data):
+        self.data = bytes(data)
+        self.at = 0
+
+    def take(self, size):
+        if size > len(self.data) - self.at:
+            raise Unreadable("the row is cut off")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def number(self, form):
+        return struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))[0]
+
+    def text(self):
+        return self.take(self.number("H")).decode()
+
+    def optional_time(self):
+        present, time = self.number("B"), self.number("q")
+        return time if present else None
 
 
-def _optional_time(value):
-    return struct.pack("<Bq", 0 if value is None else 1, value or 0)
-
-
-def coupon_bytes(campaign, epoch, revision, sequence, refilled, user, code, decided_at, instance):
-    return (b"\x01\x01" + _text(campaign) + struct.pack("<IIQB", epoch, revision, sequence, refilled) + _text(user)
-            + code + struct.pack("<q", decided_at) + _text(instance))
-
-
-def change_bytes(campaign, epoch, revision, name, limit, starts_at, ends_at, status, strategy, durability, created_at):
-    return (b"\x02\x01" + _text(campaign) + struct.pack("<II", epoch, revision) + _text(name)
-            + struct.pack("<Q", limit) + _optional_time(starts_at) + _optional_time(ends_at) + _text(status)
-            + _text(strategy) + _text(durability) + struct.pack("<q", created_at))
+def read_row(data):
+    """(kind, campaign, epoch, revision, what): of kind 1 the coupons as (refilled, instance, [(sequence, decided_at,
+    code, user)]), of kind 2 the definition as (name, limit, starts_at, ends_at, status, strategy, durability,
+    created_at)."""
+    read = Bytes(data)
+    kind, version = read.number("B"), read.number("B")
+    if kind not in (1, 2) or version != 1:
+        raise Unreadable(f"kind {kind} and version {version} are not known")
+    count = read.number("I") if kind == 1 else 1
+    campaign, epoch, revision = read.text(), read.number("I"), read.number("I")
+    if kind == 1:
+        refilled, instance = read.number("B"), read.text()
+        coupons = [(read.number("Q"), read.number("q"), read.take(10), read.take(read.number("B")).decode())
+                   for _ in range(count)]
+        what = (refilled, instance, coupons)
+    else:
+        what = (read.text(), read.number("Q"), read.optional_time(), read.optional_time(), read.text(), read.text(),
+                read.text(), read.number("q"))
+    if read.at != len(read.data):
+        raise Unreadable("something follows the last event of the row")
+    return kind, campaign, epoch, revision, what
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
@@ -73,6 +100,44 @@ def open_files(data):
     for alias, name in (("log", "log.db"), ("repo", "repo.db")):
         db.execute(f"ATTACH ? AS {alias}", (f"file:{os.path.join(data, name)}?mode=ro",))
     return db
+
+
+EVENT_COLUMNS = ("position INTEGER PRIMARY KEY, kind, campaign, epoch, revision, sequence, user_id, code, decided_at,"
+                 " refilled, instance")
+CHANGE_COLUMNS = ("position INTEGER PRIMARY KEY, campaign, name, coupon_limit, starts_at, ends_at, status, strategy,"
+                  " durability, created_at")
+
+
+def load_log(db):
+    """Tables `event` and `campaign_change` from the rows of log.db. Gives the first thing that is wrong with the chain,
+    None if nothing is; rows behind it are taken for what they say, as far as they can be read."""
+    db.execute(f"CREATE TABLE event({EVENT_COLUMNS})")
+    db.execute(f"CREATE TABLE campaign_change({CHANGE_COLUMNS})")
+    wrong = []
+    end = crc = 0
+    for last, data, stored in db.execute("SELECT last, events, crc FROM log.batch ORDER BY last"):
+        crc = zlib.crc32(data, crc)
+        if crc != stored:
+            wrong.append(f"position {end + 1}: the row has the checksum {stored}, by its content it is {crc}")
+        try:
+            kind, campaign, epoch, revision, what = read_row(data)
+        except (Unreadable, UnicodeDecodeError) as problem:
+            wrong.append(f"position {end + 1}: {problem}")
+            break
+        before = last - (len(what[2]) if kind == 1 else 1)
+        if before != end:
+            wrong.append(f"position {end + 1}: is missing, the next one is {before + 1}")
+        if kind == 1:
+            refilled, instance, coupons = what
+            db.executemany("INSERT INTO event VALUES(?,1,?,?,?,?,?,?,?,?,?)",
+                           [(before + n, campaign, epoch, revision, sequence, user, code, decided, refilled, instance)
+                            for n, (sequence, decided, code, user) in enumerate(coupons, 1)])
+        else:
+            db.execute("INSERT INTO event(position, kind, campaign, epoch, revision) VALUES(?,2,?,?,?)",
+                       (last, campaign, epoch, revision))
+            db.execute("INSERT INTO campaign_change VALUES(?,?,?,?,?,?,?,?,?,?)", (last, campaign, *what))
+        end, crc = last, stored
+    return wrong[0] if wrong else None
 
 
 def load_acks(db, paths):
@@ -101,29 +166,32 @@ class Checker:
         self.db = db
         self.broken = {number: [] for number in NAMES}
         self.remarks = {}
-        row = db.execute("SELECT number FROM log.campaign WHERE id = ?", (campaign,)).fetchone()
-        if row is None:
-            raise Unreadable(f"the log has no campaign '{campaign}'")
-        self.number = row[0]
+        self.campaign = campaign
+        self.chain = self.load()
+        if db.execute("SELECT 1 FROM campaign_change WHERE campaign = ?", (campaign,)).fetchone() is None:
+            raise Unreadable(f"the log has no campaign '{campaign}'" + (f"; {self.chain}" if self.chain else ""))
         here = db.execute("SELECT number FROM repo.campaign WHERE id = ?", (campaign,)).fetchone()
         self.repo_number = here[0] if here else -1
         self.prepare()
+
+    def load(self):
+        return load_log(self.db)
 
     def prepare(self):
         """`coupon`: one row for each different coupon of the log, `n`: how many there were with it."""
         self.db.execute(
             "CREATE TABLE coupon AS SELECT *, row_number() OVER (ORDER BY position) AS n FROM ("
             " SELECT min(position) AS position, sequence, CAST(user_id AS TEXT) AS user, code_text(code) AS code,"
-            " decided_at, max(refilled) AS refilled, min(epoch) AS epoch FROM log.event"
+            " decided_at, max(refilled) AS refilled, min(epoch) AS epoch FROM event"
             " WHERE kind = 1 AND campaign = ? GROUP BY sequence, CAST(user_id AS TEXT), code, decided_at)",
-            (self.number,))
+            (self.campaign,))
         self.db.execute(
             "CREATE TABLE stored AS SELECT sequence, CAST(user_id AS TEXT) AS user, code_text(code) AS code, decided_at,"
             " refilled FROM repo.coupon WHERE campaign = ?", (self.repo_number,))
         self.db.execute(
             "CREATE TABLE in_force AS SELECT position, coupon_limit AS most,"
-            " lead(position, 1, 1 << 62) OVER (ORDER BY position) AS until FROM log.campaign_change WHERE campaign = ?",
-            (self.number,))
+            " lead(position, 1, 1 << 62) OVER (ORDER BY position) AS until FROM campaign_change WHERE campaign = ?",
+            (self.campaign,))
         for table, column in (("coupon", "user"), ("coupon", "code"), ("coupon", "sequence"), ("coupon", "position"),
                               ("stored", "sequence"), ("ack", "user"), ("ack", "code")):
             self.db.execute(f"CREATE INDEX {table}_{column} ON {table}({column})")
@@ -133,7 +201,7 @@ class Checker:
             self.broken[promise].append(text.format(*row))
 
     def check(self):
-        self.chain()
+        self.first()
         self.limit()
         self.users()
         self.acknowledged()
@@ -143,34 +211,9 @@ class Checker:
         self.order()
         return self.broken
 
-    def chain(self):
-        campaigns = dict(self.db.execute("SELECT number, id FROM log.campaign"))
-        instances = dict(self.db.execute("SELECT number, name FROM log.instance"))
-        crc, expected = 0, 1
-        rows = self.db.execute(
-            "SELECT e.position, e.kind, e.campaign, e.epoch, e.revision, e.sequence, e.refilled, e.user_id, e.code,"
-            " e.decided_at, e.instance, e.crc, c.name, c.coupon_limit, c.starts_at, c.ends_at, c.status, c.strategy,"
-            " c.durability, c.created_at, c.position FROM log.event e"
-            " LEFT JOIN log.campaign_change c ON c.position = e.position ORDER BY e.position")
-        for (position, kind, campaign, epoch, revision, sequence, refilled, user, code, decided, instance, stored, name,
-             limit, starts, ends, status, strategy, durability, created, change) in rows:
-            if position != expected:
-                self.broken[0].append(f"position {expected} is missing")
-                return
-            expected = position + 1
-            if kind == 1:
-                data = coupon_bytes(campaigns.get(campaign), epoch, revision, sequence, refilled, user, code, decided,
-                                    instances.get(instance))
-            elif kind == 2 and change is not None:
-                data = change_bytes(campaigns.get(campaign), epoch, revision, name, limit, starts, ends, status,
-                                    strategy, durability, created)
-            else:
-                self.broken[0].append(f"position {position} is no event")
-                return
-            crc = zlib.crc32(data, crc)
-            if crc != stored:
-                self.broken[0].append(f"position {position} has the checksum {stored}, by its content it is {crc}")
-                return
+    def first(self):
+        if self.chain:
+            self.broken[0].append(self.chain)
 
     def limit(self):
         self.rule(1, "SELECT c.position, c.n, i.most FROM coupon c LEFT JOIN in_force i"
@@ -230,8 +273,8 @@ class Checker:
         moments = [moment for moment in (full, lowered[0] if lowered else None) if moment is not None]
         first = min(moments, default=1 << 62)
         # 410 is the end of a campaign, too: without the problem it tells nothing of one that may have ended.
-        ended = self.db.execute("SELECT count(*) FROM log.campaign_change WHERE campaign = ?"
-                                " AND (ends_at IS NOT NULL OR status = 'ended')", (self.number,)).fetchone()[0]
+        ended = self.db.execute("SELECT count(*) FROM campaign_change WHERE campaign = ?"
+                                " AND (ends_at IS NOT NULL OR status = 'ended')", (self.campaign,)).fetchone()[0]
         self.rule(5, "SELECT source, user FROM ack WHERE status = 410 AND ifnull(problem, ?) = 'sold-out'"
                      " AND received_us < ?", "{}: user {} was told that it is sold out",
                   "ended" if ended else "sold-out", first)
@@ -257,7 +300,7 @@ class Checker:
 
     def drained(self):
         stored = self.db.execute("SELECT position FROM repo.progress").fetchone()[0]
-        end = self.db.execute("SELECT ifnull(max(position), 0) FROM log.event").fetchone()[0]
+        end = self.db.execute("SELECT ifnull(max(position), 0) FROM event").fetchone()[0]
         if stored < end:
             raise Unreadable(f"the worker has stored position {stored} of {end}: wait for it")
         if stored > end:

@@ -8,21 +8,13 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import zlib
 
 import checker
+from log_rows import Chain, alter, coupon_row, definition_row
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOG_SCHEMA = """
-CREATE TABLE campaign(number INTEGER PRIMARY KEY, id TEXT);
-CREATE TABLE campaign_change(position INTEGER PRIMARY KEY, campaign INTEGER, name TEXT, coupon_limit INTEGER,
-  starts_at INTEGER, ends_at INTEGER, status TEXT, strategy TEXT, durability TEXT, revision INTEGER, epoch INTEGER,
-  created_at INTEGER);
-CREATE TABLE instance(number INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE event(position INTEGER PRIMARY KEY, kind INTEGER, campaign INTEGER, epoch INTEGER, revision INTEGER,
-  sequence INTEGER, user_id, code BLOB, decided_at INTEGER, refilled INTEGER, instance INTEGER, crc INTEGER);
-INSERT INTO campaign VALUES(1, 'sale');
-INSERT INTO instance VALUES(1, 'api-1');
+CREATE TABLE batch(last INTEGER PRIMARY KEY, events BLOB, crc INTEGER);
 """
 REPO_SCHEMA = """
 CREATE TABLE campaign(number INTEGER PRIMARY KEY, id TEXT, watermark INTEGER);
@@ -51,19 +43,13 @@ class Files:
         self.log.executescript(LOG_SCHEMA)
         self.repo.executescript(REPO_SCHEMA)
         self.acks = []
-        self.position = 0
-        self.crc = 0
+        self.chain = Chain(self.log)
         self.define(limit)
         for number in range(1, count + 1):
             self.give(number)
 
     def define(self, limit):
-        self.position += 1
-        self.crc = zlib.crc32(
-            checker.change_bytes("sale", 1, 1, "Sale", limit, None, None, "open", "atomic", "log", 5), self.crc)
-        self.log.execute("INSERT INTO campaign_change VALUES(?,1,'Sale',?,NULL,NULL,'open','atomic','log',1,1,5)",
-                         (self.position, limit))
-        self.log.execute("INSERT INTO event VALUES(?,2,1,1,1,NULL,NULL,NULL,NULL,0,NULL,?)", (self.position, self.crc))
+        self.chain.put(definition_row("sale", 1, 1, "Sale", limit, None, None, "open", "atomic", "log", 5))
 
     def give(self, number, **changed):
         self.event(number, **changed)
@@ -73,11 +59,7 @@ class Files:
     def event(self, number, user=None, sequence=None, code_number=None, decided=None, refilled=0):
         user, sequence = user or f"u{number}", sequence or number
         coded, decided = code(code_number or number), decided or 1000 * number
-        self.position += 1
-        self.crc = zlib.crc32(checker.coupon_bytes("sale", 1, 1, sequence, refilled, user, coded, decided, "api-1"),
-                              self.crc)
-        self.log.execute("INSERT INTO event VALUES(?,1,1,1,1,?,?,?,?,?,1,?)",
-                         (self.position, sequence, user, coded, decided, refilled, self.crc))
+        self.chain.put(coupon_row("sale", 1, 1, refilled, "api-1", (sequence, decided, coded, user)))
 
     def row(self, number, user=None, sequence=None, code_number=None, decided=None, refilled=0):
         self.repo.execute("INSERT INTO coupon VALUES(1,?,?,?,1,1,?,?)",
@@ -94,7 +76,7 @@ class Files:
                           "received_us": received})
 
     def write(self):
-        self.repo.execute("UPDATE progress SET position = ?", (self.position,))
+        self.repo.execute("UPDATE progress SET position = ?", (self.chain.position,))
         self.log.commit()
         self.repo.commit()
         path = os.path.join(self.folder, "acks.jsonl")
@@ -131,15 +113,37 @@ class CheckerTest(unittest.TestCase):
 
     def test_0_a_changed_row_breaks_the_chain(self):
         files = self.files(5, 3)
-        files.log.execute("UPDATE event SET epoch = 2 WHERE position = 3")
+        row, = files.log.execute("SELECT events FROM batch WHERE last = 3").fetchone()
+        files.log.execute("UPDATE batch SET events = ? WHERE last = 3", (row.replace(b"api-1", b"api-2"),))
         self.assert_broken(files, 0)
 
     def test_0_a_missing_row_breaks_the_chain(self):
         files = self.files(5, 3)
         files.event(2)  # repeated, so that nothing else is missed
         files.event(3)
-        files.log.execute("DELETE FROM event WHERE position = 5")
+        files.log.execute("DELETE FROM batch WHERE last = 5")
         self.assert_broken(files, 0)
+
+    def test_0_a_row_that_cannot_be_read_is_said(self):
+        for number, (row, says) in enumerate(((b"\x01\x01\x09", "cut off"), (b"\x03\x01", "kind 3"),
+                                              (coupon_row("sale", 1, 1, 0, "a", (9, 9, code(9), "x")) + b"!", "follows"))):
+            with self.subTest(says), tempfile.TemporaryDirectory() as self.folder:
+                files = Files(self.folder, 5, 3)
+                files.chain.put(row)
+                path = files.write()
+                broken = checker.check(self.folder, "sale", [path])
+                self.assertIn(says, broken[0][0], number)
+                files.close()
+
+    def test_coupons_in_one_row_are_all_seen(self):
+        files = self.files(5, 1)
+        files.chain.put(coupon_row("sale", 1, 1, 0, "api-1", *((n, 1000 * n, code(n), f"u{n}") for n in (2, 3, 4))), 3)
+        for number in (2, 3, 4):
+            files.row(number)
+            files.ack(number)
+        self.assert_broken(files)
+        files.ack(5)
+        self.assert_broken(files, 3)
 
     def test_1_more_coupons_than_the_limit(self):
         self.assert_broken(self.files(5, 6), 1)
@@ -263,8 +267,8 @@ class CheckerTest(unittest.TestCase):
         files = self.files(5, 4)
         files.refuse(2000, None)
         self.assert_broken(files, 5)
-        files.log.execute("UPDATE campaign_change SET ends_at = 1500")
-        self.assert_broken(files, 0)  # the alteration itself is seen; sold-out is not judged any more
+        alter(os.path.join(self.folder, "log.db"), "UPDATE campaign_change SET ends_at = 1500")
+        self.assert_broken(files)  # sold-out is not judged any more
 
     def test_codes_are_crockford_base32(self):
         self.assertEqual(checker.code_text(bytes(10)), "0" * 16)

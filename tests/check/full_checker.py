@@ -239,18 +239,15 @@ class FullChecker(Checker):
         self.facts = facts
         if not facts.changes:
             raise Unreadable(f"the log has no campaign '{campaign}'")
-        for name in ("log", "repo"):
-            db.execute(f"ATTACH ':memory:' AS {name}")
-        db.execute("CREATE TABLE log.campaign(number, id)")
+        db.execute("ATTACH ':memory:' AS repo")
         db.execute("CREATE TABLE repo.campaign(number, id)")
-        db.execute("INSERT INTO log.campaign VALUES (1, ?)", (campaign,))
         db.execute("INSERT INTO repo.campaign VALUES (1, ?)", (campaign,))
-        db.execute("CREATE TABLE log.event(position, kind, campaign, sequence, user_id, code, decided_at, refilled, epoch)")
-        db.execute("CREATE TABLE log.campaign_change(position, campaign, coupon_limit, ends_at, status)")
+        db.execute("CREATE TABLE event(position, kind, campaign, sequence, user_id, code, decided_at, refilled, epoch)")
+        db.execute("CREATE TABLE campaign_change(position, campaign, coupon_limit, ends_at, status)")
         db.execute("CREATE TABLE repo.coupon(campaign, sequence, user_id, code, decided_at, refilled)")
         db.execute("CREATE TABLE repo.dead_letter(position, reason)")
         db.create_function("code_text", 1, lambda code: code, deterministic=True)  # these are texts already
-        self.fill(db)
+        self.fill(db, campaign)
         super().__init__(db, campaign)
         self.broken = {number: [] for number in FULL_NAMES}
 
@@ -261,7 +258,10 @@ class FullChecker(Checker):
         return any(epoch < fence and position > by_partition.get(partition, 0)
                    for fence, by_partition in ends.items())
 
-    def fill(self, db):
+    def load(self):
+        return None  # fill() has done it
+
+    def fill(self, db, campaign):
         events = [(micros(event["decided_at"]), event["sequence"], event)
                   for partition, position, event in self.facts.events
                   if not self.is_void(event["epoch"], partition, position)]
@@ -271,16 +271,16 @@ class FullChecker(Checker):
         position = 0
 
         def change(definition):
-            db.execute("INSERT INTO log.campaign_change VALUES (?, 1, ?, ?, ?)",
-                       (position, definition["limit"], definition.get("ends_at"), definition["status"]))
+            db.execute("INSERT INTO campaign_change VALUES (?, ?, ?, ?, ?)",
+                       (position, campaign, definition["limit"], definition.get("ends_at"), definition["status"]))
 
         for decided, sequence, event in events:
             while changes and changes[0][0] <= event["revision"]:
                 position += 1
                 change(changes.pop(0)[1])
             position += 1
-            db.execute("INSERT INTO log.event VALUES (?, 1, 1, ?, ?, ?, ?, ?, ?)",
-                       (position, sequence, str(event["user_id"]), event["code"], decided,
+            db.execute("INSERT INTO event VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?)",
+                       (position, campaign, sequence, str(event["user_id"]), event["code"], decided,
                         int(event.get("refilled", False)), event["epoch"]))
         for _, definition in changes:
             position += 1
@@ -288,7 +288,7 @@ class FullChecker(Checker):
         db.executemany("INSERT INTO repo.coupon VALUES (1, ?, ?, ?, ?, ?)", self.facts.rows)
         db.executemany("INSERT INTO repo.dead_letter VALUES (?, ?)", self.facts.letters)
 
-    def chain(self):
+    def first(self):
         """In its place: the ledger."""
         if self.facts.holders is None:
             self.remarks[0] = "not asked"

@@ -70,14 +70,15 @@ class StartErrors(SystemTest):
     def test_a_row_that_was_changed(self):
         self.filled(50)
         with sqlite3.connect(os.path.join(self.data, "log.db")) as log:
-            log.execute("UPDATE event SET user_id = 'thief' WHERE sequence = 20")
+            row, = log.execute("SELECT events FROM batch WHERE last = 21").fetchone()
+            log.execute("UPDATE batch SET events = ? WHERE last = 21", (row[:-1] + b"x",))
         log.close()
         self.assert_refuses("log.db", "21")  # position 21: the definition stands first
 
     def test_a_row_that_was_taken_out(self):
         self.filled(50)
         with sqlite3.connect(os.path.join(self.data, "log.db")) as log:
-            log.execute("DELETE FROM event WHERE sequence = 20")
+            log.execute("DELETE FROM batch WHERE last = 21")
         log.close()
         self.assert_refuses("log.db", "21")
 
@@ -98,7 +99,7 @@ class StartErrors(SystemTest):
     def test_a_log_older_than_the_repository(self):
         self.filled(20)
         with sqlite3.connect(os.path.join(self.data, "log.db")) as log:
-            log.execute("DELETE FROM event WHERE position > 11")
+            log.execute("DELETE FROM batch WHERE last > 11")
         log.close()
         self.assert_refuses("repo")
 

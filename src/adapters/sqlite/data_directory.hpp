@@ -4,12 +4,15 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/sqlite/database.hpp"
 #include "base/error.hpp"
 
 namespace doorbuster::sqlite {
 
-/// Version of both files' schema, in `PRAGMA user_version` (docs/data_format.md).
-inline constexpr int kDataFormat = 1;
+/// Versions of the files' schemas, in `PRAGMA user_version` (docs/data_format.md). Format 1 of the log was in no
+/// release.
+inline constexpr FileFormats kLogFormats{2, 2};
+inline constexpr FileFormats kRepositoryFormats{1, 1};
 
 /// Holds the lock for its lifetime. The lock is the kernel's (flock): it ends with the process, however that
 /// ends, and what the file says is for people.

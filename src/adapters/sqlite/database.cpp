@@ -270,14 +270,20 @@ std::int64_t Database::changes() const {
   return sqlite3_changes64(connection_);
 }
 
-Result<void> check_format(Database& database, int supported, std::string_view what) {
+Result<void> check_format(Database& database, FileFormats known, std::string_view what) {
   auto version = database.query_integer("PRAGMA user_version");
   if (!version) return version.error();
-  if (*version > supported) {
+  if (*version > known.newest) {
     return make_error(
         ErrorCode::unsupported,
         fmt::format("{}: {} of format {}, this program knows formats up to {}; use a newer program",
-                    database.path(), what, *version, supported));
+                    database.path(), what, *version, known.newest));
+  }
+  if (*version != 0 && *version < known.oldest) {
+    return make_error(
+        ErrorCode::unsupported,
+        fmt::format("{}: {} of format {}, this program knows formats from {}; use the program that wrote it",
+                    database.path(), what, *version, known.oldest));
   }
   return {};
 }

@@ -129,9 +129,15 @@ class Transaction {
   bool open_ = false;
 };
 
-/// Holds `PRAGMA user_version` against the version this build writes; 0 stands for a new file.
-/// \returns unsupported for a later one, with both numbers and the file
-Result<void> check_format(Database& database, int supported, std::string_view what);
+/// Which versions of a file this build reads; it writes the newest.
+struct FileFormats {
+  int oldest = 1;
+  int newest = 1;
+};
+
+/// Holds `PRAGMA user_version` against what this build reads; 0 stands for a new file.
+/// \returns unsupported for an earlier or later one, with the numbers and the file
+Result<void> check_format(Database& database, FileFormats known, std::string_view what);
 
 /// Has the kernel forget the clean pages it keeps of a file that this process has open, so that the next read
 /// tells what the disk has.

@@ -68,16 +68,20 @@ TEST(Database, SaysThatAFileIsNoDatabase) {
   EXPECT_EQ(version.error().code, ErrorCode::corrupt);
 }
 
-TEST(Database, RefusesALaterFormatWithBothNumbers) {
+TEST(Database, RefusesOtherFormatsWithBothNumbers) {
   TemporaryFolder folder;
   auto database = Database::open(folder.path() + "/x.db", OpenMode::create);
   ASSERT_TRUE(database->execute("PRAGMA user_version=9"));
-  EXPECT_TRUE(check_format(*database, 9, "a thing"));
-  const auto checked = check_format(*database, 8, "a thing");
+  EXPECT_TRUE(check_format(*database, {3, 9}, "a thing"));
+  const auto checked = check_format(*database, {1, 8}, "a thing");
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code, ErrorCode::unsupported);
   EXPECT_NE(checked.error().detail.find("format 9"), std::string::npos) << checked.error().detail;
   EXPECT_NE(checked.error().detail.find("up to 8"), std::string::npos) << checked.error().detail;
+  const auto old = check_format(*database, {10, 11}, "a thing");
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().code, ErrorCode::unsupported);
+  EXPECT_NE(old.error().detail.find("formats from 10"), std::string::npos) << old.error().detail;
 }
 
 }  // namespace

@@ -2,14 +2,19 @@
 
 #include "adapters/sqlite/log_file.hpp"
 #include "adapters/sqlite/test_parts.hpp"
+#include "proto/event/event_bytes.hpp"
 
 namespace doorbuster::sqlite {
 namespace {
 
+/// A definition and the coupons, in rows that end at positions 1, 10 and the last.
 void make_log(const std::string& path, std::uint64_t coupons) {
   auto log = open_log(path);
   ASSERT_TRUE(put(*log, definition()));
-  ASSERT_TRUE(append(*log, coupon_events(1, coupons)));
+  const auto first = std::min<std::uint64_t>(coupons, 9);
+  ASSERT_TRUE(append(*log, coupon_events(1, first)));
+  if (coupons == first) return;
+  ASSERT_TRUE(append(*log, coupon_events(first + 1, coupons)));
 }
 
 void change(const std::string& path, const std::string& sql) {
@@ -49,40 +54,60 @@ TEST_P(LogDamage, IsFoundWithItsPosition) {
 INSTANTIATE_TEST_SUITE_P(
     , LogDamage,
     testing::Values(
-        "UPDATE event SET sequence = 99 WHERE position = 11",
-        "UPDATE event SET user_id = 'mallory' WHERE position = 11",
-        "UPDATE event SET user_id = -1 WHERE position = 11",
-        "UPDATE event SET user_id = NULL WHERE position = 11",
-        "UPDATE event SET code = x'00' WHERE position = 11",
-        "UPDATE event SET code = NULL WHERE position = 11",
-        "UPDATE event SET decided_at = decided_at + 1 WHERE position = 11",
-        "UPDATE event SET refilled = 1 WHERE position = 11",
-        "UPDATE event SET campaign = 7 WHERE position = 11",
-        "UPDATE event SET campaign = -1 WHERE position = 11",
-        "UPDATE event SET instance = 0 WHERE position = 11", "UPDATE event SET kind = 3 WHERE position = 11",
-        "UPDATE event SET kind = 2 WHERE position = 11", "UPDATE event SET epoch = 2 WHERE position = 11",
-        "UPDATE event SET crc = 0 WHERE position = 11", "DELETE FROM event WHERE position = 11",
-        // A row put in place of another, with a CRC of its own that is right by itself.
-        "DELETE FROM event WHERE position = 11; UPDATE event SET position = 11 WHERE position = 12"));
+        "UPDATE batch SET events = CAST(replace(CAST(events AS TEXT), '1010', '1011') AS BLOB) WHERE last = 21",
+        "UPDATE batch SET events = CAST(substr(events, 1, 100) AS BLOB) WHERE last = 21",
+        "UPDATE batch SET events = x'' WHERE last = 21", "UPDATE batch SET events = 'text' WHERE last = 21",
+        "UPDATE batch SET events = 7 WHERE last = 21",
+        "UPDATE batch SET events = CAST(events || x'00' AS BLOB) WHERE last = 21",
+        "UPDATE batch SET crc = 0 WHERE last = 21", "UPDATE batch SET crc = -crc WHERE last = 21",
+        "UPDATE batch SET crc = crc + (1 << 32) WHERE last = 21",
+        "UPDATE batch SET last = 22 WHERE last = 21", "UPDATE batch SET last = 20 WHERE last = 21",
+        "DELETE FROM batch WHERE last = 21; INSERT INTO batch VALUES(22, x'', 0)",
+        // A row put in place of another, which was right where it stood.
+        "DELETE FROM batch WHERE last = 21; INSERT INTO batch SELECT 19, events, crc FROM batch WHERE last = 10"));
 
 TEST(LogDamageOther, FindsAChangedDefinition) {
   TemporaryFolder folder;
   make_log(folder.log(), 3);
-  change(folder.log(), "UPDATE campaign_change SET coupon_limit = 1000000");
+  change(folder.log(), "UPDATE batch SET events = (SELECT events FROM batch WHERE last = 4) WHERE last = 1");
   const auto rebuilt = read_through(folder.log());
   ASSERT_FALSE(rebuilt);
   EXPECT_NE(rebuilt.error().detail.find("position 1:"), std::string::npos) << rebuilt.error().detail;
 }
 
-TEST(LogDamageOther, RefusesALaterFormat) {
+TEST(LogDamageOther, FindsAnEventThatNobodyCanReadInAChainThatIsWhole) {
+  TemporaryFolder folder;
+  make_log(folder.log(), 20);
+  auto database = Database::open(folder.log(), OpenMode::read_write);
+  ASSERT_TRUE(database);
+  std::string bytes;
+  event::append_coupons(coupon_events(21, 22), bytes);
+  bytes.back() = ' ';  // which no user id has
+  const auto crc = event::chained_crc(stored_end(*database)->crc, bytes);
+  auto insert = database->prepare("INSERT INTO batch VALUES(23, ?, ?)");
+  ASSERT_TRUE(insert);
+  insert->bind_blob(1, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  insert->bind(2, crc);
+  ASSERT_TRUE(insert->run());
+  const auto rebuilt = read_through(folder.log());
+  ASSERT_FALSE(rebuilt);
+  EXPECT_EQ(rebuilt.error().code, ErrorCode::corrupt);
+  EXPECT_NE(rebuilt.error().detail.find("damaged at position 23: a user id"), std::string::npos)
+      << rebuilt.error().detail;
+}
+
+TEST(LogDamageOther, RefusesOtherFormats) {
   TemporaryFolder folder;
   make_log(folder.log(), 3);
-  change(folder.log(), "PRAGMA user_version=2");
-  for (const auto& error :
-       {SqliteEventLog::open(folder.log()).error(), SqliteEventSource::open(folder.log()).error(),
-        read_through(folder.log()).error()}) {
-    EXPECT_EQ(error.code, ErrorCode::unsupported);
-    EXPECT_NE(error.detail.find("log.db: an event log of format 2"), std::string::npos) << error.detail;
+  for (const char* format : {"1", "3"}) {
+    change(folder.log(), std::string("PRAGMA user_version=") + format);
+    for (const auto& error :
+         {SqliteEventLog::open(folder.log()).error(), SqliteEventSource::open(folder.log()).error(),
+          read_through(folder.log()).error()}) {
+      EXPECT_EQ(error.code, ErrorCode::unsupported);
+      EXPECT_NE(error.detail.find(std::string("log.db: an event log of format ") + format), std::string::npos)
+          << error.detail;
+    }
   }
 }
 
@@ -117,7 +142,7 @@ TEST(LogDamageOther, RefusesToContinueBehindATailThatIsGone) {
   auto file = LogFile::open(folder.log());
   ASSERT_TRUE(file);
   EXPECT_EQ((*file)->safe().position, 11U);
-  change(folder.log(), "DELETE FROM event WHERE position = 11");
+  change(folder.log(), "DELETE FROM batch WHERE last = 11");
   const auto reopened = (*file)->reopen();
   ASSERT_FALSE(reopened);
   EXPECT_EQ(reopened.error().code, ErrorCode::corrupt);

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "adapters/sqlite/log_reader.hpp"
+
 namespace doorbuster::sqlite {
 namespace {
 
 // The whole chain is checked when the ledger is rebuilt; opening checks what a crash can have touched.
-constexpr LogPosition kTailRows = 1000;
+constexpr LogPosition kTailEvents = 1000;
 
 }  // namespace
 
@@ -20,11 +22,11 @@ Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& path, const st
   auto end = stored_end(file->database_);
   if (!end) return end.error();
   ChainEnd from;
-  if (end->position > kTailRows) {
+  if (end->position > kTailEvents) {
     auto before = LogReader::make(file->database_);
     if (!before) return before.error();
-    if (auto sought = before->seek(end->position - kTailRows); !sought) return sought.error();
-    from = before->end();
+    if (auto sought = before->seek(end->position - kTailEvents); !sought) return sought.error();
+    from = before->row_end();
   }
   if (auto checked = file->check_tail(from); !checked) return checked.error();
   return file;
@@ -54,7 +56,7 @@ Result<void> LogFile::check_tail(ChainEnd from) {
   auto reader = LogReader::make(database_);
   if (!reader) return reader.error();
   if (auto sought = reader->seek(from.position); !sought) return sought;
-  if (reader->end() != from) {
+  if (reader->row_end() != from) {
     return make_error(
         ErrorCode::corrupt,
         fmt::format("{}: position {} is not the row that was written there; the rows behind it are "
@@ -67,7 +69,7 @@ Result<void> LogFile::check_tail(ChainEnd from) {
     if (!more) return more.error();
     if (!*more) break;
   }
-  safe_ = reader->end();
+  safe_ = reader->row_end();
   return {};
 }
 

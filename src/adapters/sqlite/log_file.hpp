@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "adapters/sqlite/log_rows.hpp"
+#include "adapters/sqlite/log_writer.hpp"
 
 namespace doorbuster::sqlite {
 

@@ -18,7 +18,7 @@ namespace {
 Result<Database> open_log(const std::string& path, const std::string& vfs) {
   auto database = Database::open(path, OpenMode::read_only, vfs);
   if (!database) return database.error();
-  if (auto known = check_format(*database, kDataFormat, "an event log"); !known) return known.error();
+  if (auto known = check_format(*database, kLogFormats, "an event log"); !known) return known.error();
   return database;
 }
 
@@ -78,7 +78,7 @@ Result<std::vector<LogRecord>> SqliteEventSource::read(LogPosition after, std::s
 
 Result<LogPosition> SqliteEventSource::end() {
   if (auto connected = connect(); !connected) return connected.error();
-  auto last = database_.query_integer("SELECT max(position) FROM event");
+  auto last = database_.query_integer("SELECT max(last) FROM batch");
   if (!last) {
     disconnect();
     return last.error();
@@ -167,7 +167,7 @@ Result<LogPosition> read_all(LogReader& reader, Batches& batches) {
     if (!more) return more.error();
     if (!*more) break;
   }
-  return reader.end().position;
+  return reader.position();
 }
 
 }  // namespace

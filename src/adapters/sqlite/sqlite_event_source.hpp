@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "adapters/sqlite/commit_signal.hpp"
-#include "adapters/sqlite/log_rows.hpp"
+#include "adapters/sqlite/log_reader.hpp"
 #include "ports/event_log.hpp"
 
 namespace doorbuster::sqlite {

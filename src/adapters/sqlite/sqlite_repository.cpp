@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "adapters/sqlite/log_rows.hpp"
+#include "adapters/sqlite/columns.hpp"
 #include "adapters/sqlite/repository_parts.hpp"
 #include "proto/event/event_codec.hpp"
 

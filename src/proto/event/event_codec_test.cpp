@@ -28,22 +28,6 @@ CampaignChanged definition() {
   return event;
 }
 
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    out += kDigits[static_cast<unsigned char>(c) >> 4];
-    out += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
-
-std::string canonical(const Event& event) {
-  std::string out;
-  append_canonical(event, out);
-  return out;
-}
-
 /// `text` with the first `from` replaced by `to`.
 std::string with(std::string text, std::string_view from, std::string_view to) {
   const auto at = text.find(from);
@@ -148,80 +132,6 @@ TEST(EventJson, WhatIsNoJsonIsMalformedAtAnOffset) {
   EXPECT_NE(from_json("{\"v\":1,}").error().detail.find("offset 7"), std::string::npos)
       << from_json("{\"v\":1,}").error().detail;
   EXPECT_EQ(fault(std::string(100, '[') + std::string(100, ']')).substr(0, 9), "malformed");
-}
-
-TEST(EventBytes, CouponsHaveTheDocumentedLayout) {
-  auto event = coupon();
-  event.refilled = true;
-  EXPECT_EQ(hex(canonical(event)),
-            "01"
-            "01"
-            "0400"
-            "73616c65"
-            "02000000"
-            "03000000"
-            "1100000000000000"
-            "01"
-            "0300"
-            "313233"
-            "00443214c74254b635cf"
-            "40e6450d16610600"
-            "0500"
-            "6170692d31");
-}
-
-TEST(EventBytes, DefinitionsHaveTheDocumentedLayout) {
-  auto event = definition();
-  event.definition.ends_at = Timestamp{-1us};
-  EXPECT_EQ(hex(canonical(event)),
-            "02"
-            "01"
-            "0400"
-            "73616c65"
-            "01000000"
-            "01000000"
-            "0400"
-            "53616c65"
-            "6400000000000000"
-            "00"
-            "0000000000000000"
-            "01"
-            "ffffffffffffffff"
-            "0400"
-            "6f70656e"
-            "0600"
-            "61746f6d6963"
-            "0300"
-            "6c6f67"
-            "40e6450d16610600");
-}
-
-TEST(EventBytes, EveryFieldCounts) {
-  std::vector<std::string> all{canonical(coupon())};
-  const auto add = [&all](auto change) {
-    auto event = coupon();
-    change(event);
-    all.push_back(canonical(event));
-  };
-  add([](auto& e) { e.campaign = CampaignId::parse("sales").value(); });
-  add([](auto& e) { e.epoch = 9; });
-  add([](auto& e) { e.revision = 9; });
-  add([](auto& e) { e.refilled = true; });
-  add([](auto& e) { e.coupon.sequence = 9; });
-  add([](auto& e) { e.coupon.user = UserId::from_integer(9); });
-  add([](auto& e) { e.coupon.code = CouponCode(); });
-  add([](auto& e) { e.coupon.decided_at += 1us; });
-  add([](auto& e) { e.instance = {}; });
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    for (std::size_t k = 0; k < i; ++k) EXPECT_NE(all[i], all[k]) << i << " " << k;
-  }
-}
-
-TEST(EventBytes, ChecksumsAreThoseOfZlibAndChain) {
-  EXPECT_EQ(chained_crc(0, "123456789"), 0xcbf43926U);  // the check value of CRC-32/ISO-HDLC
-  EXPECT_EQ(chained_crc(chained_crc(0, "12345"), "6789"), 0xcbf43926U);
-  EXPECT_NE(chained_crc(1, "123456789"), 0xcbf43926U);
-  EXPECT_EQ(chained_crc(7, ""), 7U);
 }
 
 }  // namespace
