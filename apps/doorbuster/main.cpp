@@ -11,6 +11,7 @@
 #include "apps/doorbuster/campaign_command.hpp"
 #include "apps/doorbuster/error_exit.hpp"
 #include "apps/doorbuster/gateway_command.hpp"
+#include "apps/doorbuster/log_command.hpp"
 #include "apps/doorbuster/recover_command.hpp"
 #include "apps/doorbuster/registry_command.hpp"
 #include "apps/doorbuster/up_command.hpp"
@@ -34,6 +35,7 @@ int run(int argc, char** argv) {
   doorbuster::add_bench_command(app, exit_code);
 #endif
   doorbuster::add_audit_command(app, exit_code);
+  doorbuster::add_log_command(app, exit_code);
   doorbuster::add_recover_command(app, exit_code);
   try {
     app.parse(argc, argv);

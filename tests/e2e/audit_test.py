@@ -205,6 +205,29 @@ class Usage(AuditTest):
         self.assert_fails("--campaign", "sale", "--data", self.data, says="position 3")
         self.assertIn("0 BROKEN", self.check("sale", expect=3))
 
+    def test_the_log_prints_its_events_up_to_the_damage(self):
+        def events(*arguments, expect=0):
+            done = self.run_program("log", "--data", self.data, *arguments)
+            self.assertEqual(done.returncode, expect, done.stderr)
+            return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+        printed, _ = events()
+        self.assertEqual([event["position"] for event in printed], list(range(1, COUPONS + 2)))
+        self.assertEqual([event["type"] for event in printed], ["campaign"] + COUPONS * ["issued"])
+        self.assertEqual([(event["user_id"], event["sequence"]) for event in printed[1:]],
+                         [(f"u{number}", number) for number in range(1, COUPONS + 1)])
+        self.assertEqual(events("--campaign", "sale")[0], printed)
+        self.assertEqual(events("--campaign", "other")[0], [])
+        log = sqlite3.connect(os.path.join(self.data, "log.db"))
+        log.execute("UPDATE batch SET crc = 0 WHERE last = 5")
+        log.commit()
+        log.close()
+        before, complaint = events(expect=1)
+        self.assertEqual(before, printed[:4])
+        self.assert_one_line(complaint, "doorbuster log", "damaged at position 5")
+        self.assertIn("log.db", events("--data", self.folder + "/none", expect=1)[1])
+        self.assertIn("campaign id", events("--campaign", "Not An Id", expect=1)[1])
+
     def test_a_worker_that_does_not_arrive_is_said(self):
         self.alter("repo.db", "UPDATE progress SET position = 3")
         self.assert_fails("--campaign", "sale", "--data", self.data, "--wait", "50ms", says="position 3")
