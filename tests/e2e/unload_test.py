@@ -3,16 +3,14 @@
 
 import json
 import os
-import re
 
 from harness import SystemTest, fill, main, slowness, wait_until
 
-HOLDERS = 20_000
+HOLDERS = 6_000
 
 
 def metric(api, name):
-    found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", api.request("GET", "/metrics").body.decode(), re.MULTILINE)
-    return float(found.group(1)) if found else None
+    return api.metrics()[name]
 
 
 def wait_unloaded(api, campaigns=1):
@@ -37,9 +35,9 @@ class UnloadTest(SystemTest):
             api.request("GET", "/v1/coupons/" + code),
             api.request("GET", "/v1/campaigns/past/coupons?after=10&limit=5"),
             api.request("GET", "/v1/campaigns/past/coupons.csv"),
-            api.request("GET", "/v1/admin/campaigns/past/ledger?after=0&limit=10000"),
-            api.request("GET", "/v1/admin/campaigns/past/ledger?after=10000&limit=10000"),
-            api.request("GET", "/v1/admin/campaigns/past/missing"),
+            api.request("GET", "/v1/admin/campaigns/past/ledger?after=0&limit=5000"),
+            api.request("GET", "/v1/admin/campaigns/past/ledger?after=5000&limit=5000"),
+            api.request("GET", "/v1/admin/campaigns/past/ledger/missing"),
             api.request("PATCH", "/v1/campaigns/past", {"state": "open"}),
             api.request("PATCH", "/v1/campaigns/past", {"limit": 2 * HOLDERS}),
             api.request("PATCH", "/v1/campaigns/past", {"ends_at": "2199-01-01T00:00:00Z"}),
@@ -59,12 +57,10 @@ class UnloadTest(SystemTest):
     def test_memory_is_given_back_and_every_answer_stays(self):
         api = self.api("0s")  # never
         api.create("past", HOLDERS + 5, name="past")
-        api.create("sale", 50)
         acks = fill(api, "past", HOLDERS)
         issued = acks.coupons()
         self.assertEqual(len(issued), HOLDERS)
         code = issued["u1"][0]
-        api.issue("sale", "u1")
         self.assert_reply(api.request("PATCH", "/v1/campaigns/past", {"state": "ended"}), 200)
         first = api.settled("POST", f"/v1/coupons/{code}/redemption", headers={"Idempotency-Key": "again"})
         self.assert_reply(first, 201)
@@ -85,7 +81,6 @@ class UnloadTest(SystemTest):
             for user in ("u3", "u4", f"u{HOLDERS // 2}"):
                 again = self.assert_reply(api.issue("past", user), 200).json()
                 self.assertEqual((again["code"], again["sequence"]), issued[user])
-            self.assert_reply(api.issue("sale", "u2"), 201) if not extra else None
             self.audit("past", [acks.write(os.path.join(self.folder, "acks.jsonl"))], url=api.url)
             self.check("past", [os.path.join(self.folder, "acks.jsonl")])
 
@@ -97,7 +92,6 @@ class UnloadTest(SystemTest):
             wait_unloaded(api)
             self.assertEqual(self.answers(api, code), before)
             self.assertEqual(api.stop(), 0)
-            before = [*before]
 
     def test_asked_all_the_while_no_holder_is_refused(self):
         api = self.api("50ms")
@@ -145,7 +139,7 @@ class UnloadTest(SystemTest):
             connection.request("PATCH", f"/v1/campaigns/c{number}", {"state": "ended"})
         wait_unloaded(api, 100)
         for campaign in api.request("GET", "/v1/campaigns").json()["campaigns"]:
-            self.assertEqual(campaign, {**listed[campaign["id"]], "state": "ended"})
+            self.assertEqual(campaign, {**listed[campaign["id"]], "state": "ended", "revision": 2})
         for number in range(100):
             reply = connection.request("POST", f"/v1/campaigns/c{number}/coupons", {"user_id": "ann"})
             self.assertEqual(self.assert_reply(reply, 200).json()["sequence"], 1)

@@ -44,7 +44,7 @@ class UnloadedCampaignApi : public testing::Test {
         {http::Method::get, "/v1/campaigns/past/coupons/nobody"},
         {http::Method::get, "/v1/admin/campaigns/past/ledger?after=0&limit=2"},
         {http::Method::get, "/v1/admin/campaigns/past/ledger?after=2&limit=2"},
-        {http::Method::get, "/v1/admin/campaigns/past/missing"},
+        {http::Method::get, "/v1/admin/campaigns/past/ledger/missing"},
         {http::Method::post, "/v1/campaigns/past/coupons", R"({"user_id":"ann"})"},
         {http::Method::post, "/v1/campaigns/past/coupons", R"({"user_id":"cid"})"},
         {http::Method::post, "/v1/campaigns/past/coupons", R"({"user_id":"nobody"})"},
