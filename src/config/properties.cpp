@@ -188,6 +188,10 @@ constexpr std::array kRedis = {
     Property{"redis.password", "", Type::secret, "", 0, 0, "for AUTH; empty: none"},
     Property{"redis.password_file", "--redis-password-file", Type::optional_text, "", 0, 0,
              "file whose first line is the password of Redis"},
+    // Below the least even a fork for the rewriting of the append-only file would end the connection; the
+    // most is a third of a lock's lease, after which its renewal would come too late.
+    Property{"redis.command_timeout", "--redis-command-timeout", Type::duration, "2s", 10, 10'000,
+             "a command that is not answered after so long has an unknown outcome, and its connection ends"},
 };
 
 constexpr std::array kKafka = {

@@ -55,10 +55,13 @@ inline void check_list(eureka::Format format, std::string_view text) {
     check(!read.error().detail.empty(), "an error says what is wrong");
     return;
   }
-  const auto written = eureka::write_applications(eureka::Format::json, *read);
-  const auto again = eureka::read_applications(eureka::Format::json, written);
-  check(again.has_value(), "a list that is written can be read");
-  check(again->applications.size() == read->applications.size(), "no app is lost");
+  for (const auto written : {eureka::Format::json, eureka::Format::xml}) {
+    const auto again = eureka::read_applications(written, eureka::write_applications(written, *read));
+    check(again.has_value(), "a list that is written can be read");
+    check(again->version == read->version, "a list keeps its version");
+    check(again->applications.size() == read->applications.size(), "no app is lost");
+    if (written == eureka::Format::json) check(again->hash_code == read->hash_code, "and its hash code");
+  }
 }
 
 }  // namespace doorbuster::fuzz

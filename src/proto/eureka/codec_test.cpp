@@ -110,6 +110,10 @@ TEST_P(BothFormats, WhatIsWrittenReadsBackTheSame) {
   const auto all_read = read_applications(GetParam(), write_applications(GetParam(), all));
   ASSERT_TRUE(all_read) << all_read.error().detail;
   EXPECT_EQ(*all_read, all);
+  all.hash_code = R"(UP_"3\<&>_)";  // another server's word, and no reason to write what nobody can read
+  const auto quoted = read_applications(GetParam(), write_applications(GetParam(), all));
+  ASSERT_TRUE(quoted) << quoted.error().detail;
+  EXPECT_EQ(*quoted, all);
   const auto one_read = read_application(GetParam(), write_application(GetParam(), all.applications[0]));
   ASSERT_TRUE(one_read) << one_read.error().detail;
   EXPECT_EQ(*one_read, all.applications[0]);

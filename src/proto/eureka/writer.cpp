@@ -230,14 +230,15 @@ void append_applications_head(Format format, std::int64_t version, std::string_v
                               std::string& out) {
   // Names of the elements of XML are written as XStream writes `versions_delta` and `apps_hashcode`; the
   // doubled underscores have become the names in JSON, too.
+  // The hash code may be what another server said: it is text like any other.
   if (format == Format::json) {
-    fmt::format_to(std::back_inserter(out),
-                   R"({{"applications":{{"versions__delta":"{}","apps__hashcode":"{}","application":[)",
-                   version, hash_code);
+    fmt::format_to(std::back_inserter(out), R"({{"applications":{{"versions__delta":"{}","apps__hashcode":)",
+                   version);
+    append_json_string(out, hash_code);
+    out += R"(,"application":[)";
   } else {
-    fmt::format_to(std::back_inserter(out),
-                   "<applications><versions__delta>{}</versions__delta><apps__hashcode>{}</apps__hashcode>",
-                   version, hash_code);
+    fmt::format_to(std::back_inserter(out), "<applications><versions__delta>{}</versions__delta>", version);
+    XmlWriter(out).text("apps__hashcode", hash_code);
   }
 }
 
