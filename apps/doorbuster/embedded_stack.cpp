@@ -1,6 +1,7 @@
 #include "apps/doorbuster/embedded_stack.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <array>
 #include <cstring>
@@ -18,11 +19,11 @@ constexpr std::size_t kMostLookupsWaiting = 4096;
 class OwnerShard final : public StackShard {
  public:
   OwnerShard(MemoryLedger& ledger, rt::Shard& shard, CouponRepository& repository, rt::Offload& lookups,
-             const issuing::UnloadOptions& unload)
+             issuing::UnloadOptions unload)
       : ledger_(ledger),
         archive_(shard, repository, lookups),
-        ended_(shard, boot_clock_, ledger, archive_, unload),
-        unloads_(unload.after > Duration::zero()) {}
+        unloads_(unload.after > Duration::zero()),
+        ended_(shard, boot_clock_, ledger, archive_, std::move(unload)) {}
   Ledger& ledger() override { return ledger_; }
   /// One relay is enough: the ledger knows the overdue events of all shards.
   bool relays() const override { return true; }
@@ -44,8 +45,8 @@ class OwnerShard final : public StackShard {
   MemoryLedger& ledger_;
   BootClock boot_clock_;
   api::RepositoryArchive archive_;
-  issuing::EndedCampaigns ended_;
   bool unloads_;
+  issuing::EndedCampaigns ended_;
 };
 
 class ForwardingShard final : public StackShard {
@@ -77,7 +78,10 @@ std::unique_ptr<StackShard> EmbeddedStack::attach(rt::Shard& shard) {
     std::array<std::uint8_t, sizeof unload.filter_key> key{};
     random_.fill(key);
     std::memcpy(&unload.filter_key, key.data(), sizeof unload.filter_key);
-    return std::make_unique<OwnerShard>(ledger_, shard, *repository_, *lookups_, unload);
+    // Elsewhere, as it takes milliseconds. The pages would be used again by the next campaigns; until then
+    // they are the system's.
+    unload.unloaded = [this] { (void)lookups_->try_run([] { (void)::malloc_trim(0); }); };
+    return std::make_unique<OwnerShard>(ledger_, shard, *repository_, *lookups_, std::move(unload));
   }
   return std::make_unique<ForwardingShard>(ledger_, *owner_, shard);
 }

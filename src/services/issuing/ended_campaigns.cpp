@@ -48,7 +48,11 @@ class EndedCampaigns::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(Executor& executor, Clock& clock, UnloadableLedger& ledger, HolderArchive& archive,
        UnloadOptions options)
-      : executor_(executor), clock_(clock), ledger_(ledger), archive_(archive), options_(options) {}
+      : executor_(executor),
+        clock_(clock),
+        ledger_(ledger),
+        archive_(archive),
+        options_(std::move(options)) {}
 
   void look() {
     note();
@@ -78,7 +82,10 @@ class EndedCampaigns::Impl : public std::enable_shared_from_this<Impl> {
     const auto due = std::find_if(ended_.begin(), ended_.end(), [&](const auto& each) {
       return now - each.second.since >= options_.after;
     });
-    if (due == ended_.end()) return;
+    if (due == ended_.end()) {
+      if (std::exchange(any_unloaded_, false) && options_.unloaded) options_.unloaded();
+      return;
+    }
     comparing_ = true;
     ledger_.show(due->first, on_self([id = due->first](Impl& self, auto view) {
                    if (!view || !*view) return self.put_off(id, "it is not in the ledger");
@@ -116,6 +123,7 @@ class EndedCampaigns::Impl : public std::enable_shared_from_this<Impl> {
         ledger_.unload(comparison.campaign, std::move(comparison.filter), comparison.compared, archive_);
     if (!done) return put_off(comparison.campaign, done.error().detail);
     ++stats_.unloaded;
+    any_unloaded_ = true;
     log().debug("campaign {}: ended, its {} holders are in the repository and no longer in memory",
                 comparison.campaign.text(), comparison.compared);
     ended_.erase(comparison.campaign);
@@ -149,11 +157,12 @@ class EndedCampaigns::Impl : public std::enable_shared_from_this<Impl> {
   UnloadStats stats_;
   std::map<CampaignId, Ended> ended_;  // in the order of their ids: the simulator must find it again
   bool comparing_ = false;
+  bool any_unloaded_ = false;  // since `unloaded` was called
 };
 
 EndedCampaigns::EndedCampaigns(Executor& executor, Clock& clock, UnloadableLedger& ledger,
                                HolderArchive& archive, UnloadOptions options)
-    : impl_(std::make_shared<Impl>(executor, clock, ledger, archive, options)) {}
+    : impl_(std::make_shared<Impl>(executor, clock, ledger, archive, std::move(options))) {}
 EndedCampaigns::~EndedCampaigns() = default;
 
 void EndedCampaigns::start() {

@@ -17,6 +17,7 @@
 // that has ended admits nobody in between. Completions may come after this object's end: they are dropped.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "base/executor.hpp"
@@ -29,6 +30,8 @@ struct UnloadOptions {
   Duration look_every = std::chrono::seconds(1);
   std::size_t page = 500;        ///< coupons compared in one turn
   std::uint64_t filter_key = 0;  ///< drawn at random by process
+  /// Called after the last one that was due has been unloaded: the memory is free, and may go to the system.
+  std::function<void()> unloaded;
 };
 
 struct UnloadStats {

@@ -167,6 +167,27 @@ TEST_F(EndedCampaignsTest, OneThatIsPutOffKeepsNoOtherBack) {
   EXPECT_EQ(outcome_of("b", 1), Outcome::ended);
 }
 
+TEST_F(EndedCampaignsTest, TellOnceWhenAllThatWereDueAreUnloaded) {
+  for (const char* id : {"a", "b", "c"}) {
+    restore(ended(id), 6);
+    store(id, 1, 6);
+  }
+  restore(ended("late"), 1);
+  ledger_.finish_restore();
+  auto telling = options();
+  std::vector<std::uint64_t> told;
+  EndedCampaigns* object = nullptr;
+  telling.unloaded = [&] { told.push_back(object->stats().unloaded); };
+  EndedCampaigns all(executor_, clock_, ledger_, archive_, telling);
+  object = &all;
+  all.start();
+  executor_.advance(60s);
+  EXPECT_EQ(told, (std::vector<std::uint64_t>{3})) << "of one that is put off nothing is told";
+  store("late", 1, 1);
+  executor_.advance(60s);
+  EXPECT_EQ(told, (std::vector<std::uint64_t>{3, 4}));
+}
+
 TEST_F(EndedCampaignsTest, AChangeThatBeginsMeanwhilePutsItOff) {
   restore(ended("past"), 5);
   store("past", 1, 5);
