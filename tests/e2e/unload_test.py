@@ -86,7 +86,7 @@ class UnloadTest(SystemTest):
 
             # Killed, it reads everything back into memory, answers from there, and unloads it again.
             api.kill()
-            api = self.api("2s", extra)
+            api = self.api(f"{2 * slowness():.0f}s", extra)
             self.assertEqual(metric(api, "doorbuster_ledger_unloaded_campaigns"), 0)
             self.assertEqual(self.answers(api, code), before)
             wait_unloaded(api)

@@ -122,7 +122,8 @@ void World::check_unloaded() {
   run_until(scheduler_.now() + 1s);
   if (failure_) return;
   std::size_t answered_again = 0;
-  for (const auto& [user, event] : distinct_) {
+  for (const auto& each : distinct_) {
+    const UserId user = each.first;
     process_->issue.submit({campaign_, user}, [this, user, &answered_again](Result<api::IssueAnswer> answer) {
       answered(user, answer);
       if (answer && answer->outcome == Outcome::already_issued) ++answered_again;
