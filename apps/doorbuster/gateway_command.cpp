@@ -166,7 +166,6 @@ Result<Asked> asked_of(const Settings& settings) {
   }
   auto options = redis_options(settings);
   if (!options) return options.error();
-  options->timeout = kLookupTimeout;
   asked.redis = std::move(*options);
   return asked;
 }

@@ -21,6 +21,7 @@ Result<redis::Options> redis_options(const config::Settings& settings) {
   options.host = settings.text("redis.host");
   options.port = static_cast<std::uint16_t>(settings.integer("redis.port"));
   options.password = std::move(*password);
+  options.command_timeout = settings.duration("redis.command_timeout");
   return options;
 }
 

@@ -174,7 +174,7 @@ def markdown(facts, lines, derived):
 
 def derived_table(figures):
     return "\n".join(
-        f"{figure.name:<44} {figure.value:8.2f}  "
+        f"{figure.name:<60} {figure.value:8.2f}  "
         f"{('budget ' + figure.budget.text() if figure.budget else ''):<14} {figure.verdict:<5} {figure.remark}"
         .rstrip()
         for figure in figures

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 
-from comparing import full, gateway, generators, servers
+from comparing import full, full_refusal, gateway, generators, servers
 from comparing.figures import Budget, Derived, Line, Side
 from comparing.processes import Failure, Group, http
 
@@ -253,6 +253,7 @@ SCENARIOS = {
     "coupon-redis": (coupon_redis, lua_redis_missing),
     "full": (full.run, full_missing),
     "refusal": (refusal, lua_redis_missing),
+    "full-refusal": (full_refusal.run, full_missing),
     "gateway": (gateway.run, gateway.missing),
     "generator": (generator, lambda: None),
 }

@@ -46,6 +46,8 @@ constexpr std::array kApi = {
              "after a large commit, wait so long for those just answered; 0us: never"},
     Property{"api.lookup_threads", "--lookup-threads", Type::integer, "2", 1, 64,
              "threads for look-ups, lists and redemptions"},
+    Property{"api.unload_ended_after", "--unload-ended-after", Type::duration, "1h", 0, 0,
+             "embedded: so long after a campaign was ended, its holders leave the memory; 0s: never"},
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 
@@ -186,6 +188,10 @@ constexpr std::array kRedis = {
     Property{"redis.password", "", Type::secret, "", 0, 0, "for AUTH; empty: none"},
     Property{"redis.password_file", "--redis-password-file", Type::optional_text, "", 0, 0,
              "file whose first line is the password of Redis"},
+    // Below the least even a fork for the rewriting of the append-only file would end the connection; the
+    // most is a third of a lock's lease, after which its renewal would come too late.
+    Property{"redis.command_timeout", "--redis-command-timeout", Type::duration, "2s", 10, 10'000,
+             "a command that is not answered after so long has an unknown outcome, and its connection ends"},
 };
 
 constexpr std::array kKafka = {

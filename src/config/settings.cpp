@@ -34,6 +34,18 @@ const Property* find_anywhere(std::string_view key) {
   return nullptr;
 }
 
+std::optional<std::string> why_bad_duration(const Property& property, const std::string& value) {
+  const auto duration = parse_duration(value);
+  if (property.most == 0) {
+    if (duration) return std::nullopt;
+    return "a duration such as 250ms, 5s or 2m";
+  }
+  const std::chrono::milliseconds least(property.least);
+  const std::chrono::milliseconds most(property.most);
+  if (duration && *duration >= least && *duration <= most) return std::nullopt;
+  return fmt::format("a duration from {}ms to {}ms", least.count(), most.count());
+}
+
 std::optional<std::string> why_bad(const Property& property, const std::string& value) {
   switch (property.type) {
     case Type::integer: {
@@ -45,8 +57,7 @@ std::optional<std::string> why_bad(const Property& property, const std::string& 
       return fmt::format("an integer from {} to {}", property.least, property.most);
     }
     case Type::duration:
-      if (parse_duration(value)) return std::nullopt;
-      return "a duration such as 250ms, 5s or 2m";
+      return why_bad_duration(property, value);
     case Type::boolean:
       if (value == "true" || value == "false") return std::nullopt;
       return "true or false";

@@ -30,8 +30,8 @@ struct Property {
   std::string_view flag;  ///< `--port`; empty: none
   Type type = Type::text;
   std::string_view standard;  ///< the default, as text
-  std::int64_t least = 0;     ///< of an integer
-  std::int64_t most = 0;
+  std::int64_t least = 0;     ///< of an integer, or of a duration in milliseconds
+  std::int64_t most = 0;      ///< a duration with 0 has no limits
   std::string_view help;
 };
 

@@ -68,6 +68,24 @@ TEST_F(SettingsTest, NamesPlaceAndWishOfABadValue) {
   EXPECT_THAT(error(), testing::StartsWith("DOORBUSTER_API_IO_THREADS: '0' is no value"));
 }
 
+TEST_F(SettingsTest, ADurationMayHaveLimits) {
+  for (const auto* good : {"10ms", "2s", "10s"}) {
+    sources_.flags["redis.command_timeout"] = good;
+    EXPECT_EQ(error(), "") << good;
+  }
+  for (const auto* bad : {"0s", "9ms", "10001ms", "1h", "2", "soon", ""}) {
+    sources_.flags["redis.command_timeout"] = bad;
+    EXPECT_THAT(error(),
+                EndsWith("is no value for redis.command_timeout: a duration from 10ms to 10000ms is wanted"))
+        << bad;
+  }
+  sources_ = {};
+  for (const auto role : {"api", "gateway", "worker", "recover"}) {
+    EXPECT_EQ(Settings::load(role, sources_)->duration("redis.command_timeout"), std::chrono::seconds(2))
+        << role;
+  }
+}
+
 TEST_F(SettingsTest, RefusesAVariableThatIsNoSettingOfAnyRole) {
   sources_.variables = {"PATH", "DOORBUSTER_UP_PORT", "DOORBUSTER_BINARY", "DOORBUSTER_API_PROT"};
   EXPECT_EQ(error(), "DOORBUSTER_API_PROT: there is no such setting; did you mean 'DOORBUSTER_API_PORT'?");

@@ -35,15 +35,24 @@ class RedisServer(Server):
     def command(self):
         return [needed_program("redis-server", "redis-server"), os.path.join(self.folder, "redis.conf")]
 
-    def call(self, *words):
-        """One command. \\returns the first line of the answer, such as `+PONG`"""
+    def exchanged(self, words, size=4096):
+        """The lines that come back to one command."""
         def encoded(command):
             parts = [str(word).encode() for word in command]
             return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
 
-        answer = exchange(self.port, encoded(["AUTH", self.password]) + encoded(words) + encoded(["QUIT"]), 4096)
-        lines = answer.decode(errors="replace").split("\r\n")
-        return lines[1] if len(lines) > 1 else ""
+        answer = exchange(self.port, encoded(["AUTH", self.password]) + encoded(words) + encoded(["QUIT"]), size)
+        return answer.decode(errors="replace").split("\r\n")[1:]
+
+    def call(self, *words):
+        """One command. \\returns the first line of the answer, such as `+PONG`"""
+        lines = self.exchanged(words)
+        return lines[0] if lines else ""
+
+    def info(self, *sections):
+        """Of INFO: name -> text."""
+        lines = self.exchanged(["INFO", *sections], 65536)
+        return dict(line.split(":", 1) for line in lines if ":" in line)
 
     def answers(self):
         # While it reads its append-only file it answers -LOADING.

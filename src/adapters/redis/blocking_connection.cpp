@@ -97,7 +97,7 @@ Result<void> BlockingConnection::greet() {
 
 Result<void> BlockingConnection::wait(short events) {
   pollfd polled{socket_, events, 0};
-  const auto patience = std::chrono::ceil<std::chrono::milliseconds>(options_.timeout);
+  const auto patience = std::chrono::ceil<std::chrono::milliseconds>(options_.command_timeout);
   const int ready = ::poll(&polled, 1, static_cast<int>(patience.count()));
   if (ready > 0 || (ready < 0 && errno == EINTR)) return {};
   return give_up(ErrorCode::unknown_outcome, "it has not answered in time");

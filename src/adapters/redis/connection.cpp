@@ -234,7 +234,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
 
   void set_deadlines() {
     if (!up_) return;
-    const auto deadline = Steady::now() + options_.timeout;
+    const auto deadline = Steady::now() + options_.command_timeout;
     for (auto command = waiting_.rbegin(); command != waiting_.rend(); ++command) {
       if (command->deadline != Steady::time_point()) break;
       command->deadline = deadline;
@@ -267,7 +267,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
         return self->arm(Steady::now() + kGrace);
       }
       self->late_ = false;
-      self->arm(first == Steady::time_point() ? Steady::now() + self->options_.timeout : first);
+      self->arm(first == Steady::time_point() ? Steady::now() + self->options_.command_timeout : first);
     });
   }
 

@@ -16,7 +16,7 @@ struct Options {
   int database = 0;
   std::string client_name = "doorbuster";  ///< shown by CLIENT LIST
   Duration connect_timeout = std::chrono::seconds(2);
-  Duration timeout = std::chrono::seconds(2);  ///< of a command, from the moment at which it is sent
+  Duration command_timeout = std::chrono::seconds(2);  ///< of a command, from the moment at which it is sent
   Duration first_pause = std::chrono::milliseconds(20);  ///< before the second try to connect; doubles
   Duration longest_pause = std::chrono::seconds(1);
   std::size_t most_in_flight = 20'000;            ///< commands without a reply; further ones: overloaded

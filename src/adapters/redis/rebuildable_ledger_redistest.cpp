@@ -157,6 +157,19 @@ TEST_F(RebuildableLedgerTest, ARestartInTheMiddleIsRefused) {
   EXPECT_EQ(ledger.finish_rebuild(sale_, {}).error().code, ErrorCode::conflict);
 }
 
+TEST_F(RebuildableLedgerTest, AServerThatStandsStillIsGivenUpAfterTheTimeout) {
+  auto options = redis_options();
+  options.command_timeout = std::chrono::milliseconds(100);
+  RedisRebuildableLedger ledger(options);
+  ASSERT_TRUE(ledger.close(sale_).has_value());
+  ASSERT_EQ(tell_stack("pause redis"), "");
+  const auto begun = ledger.begin_rebuild(sale_);
+  ASSERT_EQ(tell_stack("resume redis"), "");
+  ASSERT_TRUE(begun.has_error());
+  EXPECT_EQ(begun.error().code, ErrorCode::unknown_outcome) << begun.error().detail;
+  EXPECT_TRUE(ledger.begin_rebuild(sale_).has_value()) << "with a new connection";
+}
+
 TEST_F(RebuildableLedgerTest, ManyAreFilledInAndPagedThrough) {
   constexpr std::uint64_t kMany = 60'000;
   sale_.limit = kMany + 10;

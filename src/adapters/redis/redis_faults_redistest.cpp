@@ -192,7 +192,7 @@ class StoppedRedis : public RedisFaults {
  protected:
   static redis::Options impatient() {
     auto options = redis_options();
-    options.timeout = std::chrono::milliseconds(150);
+    options.command_timeout = std::chrono::milliseconds(150);
     return options;
   }
   StoppedRedis() : RedisFaults(impatient()) {}

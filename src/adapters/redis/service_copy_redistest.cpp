@@ -68,7 +68,7 @@ class ServiceCopy : public testing::Test {
   }
   void look(Duration timeout = std::chrono::seconds(2)) {
     auto options = redis_options();
-    options.timeout = timeout;
+    options.command_timeout = timeout;
     shard_.run([&] { lookup_ = std::make_unique<RedisLookup>(shard_, std::move(options)); });
   }
   Result<Found> look_up(std::string service = "coupon-api") {
