@@ -20,7 +20,7 @@ struct Options {
 };
 
 const CampaignId& campaign_of(const Event& event) {
-  static const CampaignId none;
+  static const CampaignId none{};
   if (const auto* coupon = std::get_if<CouponIssued>(&event)) return coupon->campaign;
   if (const auto* changed = std::get_if<CampaignChanged>(&event)) return changed->definition.id;
   return none;
