@@ -1,9 +1,15 @@
 #include "apps/doorbuster/embedded_stack.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
+
+#include <array>
+#include <cstring>
 
 #include "adapters/memory/owner_ledger.hpp"
 #include "base/log.hpp"
+#include "services/api/repository_archive.hpp"
+#include "services/issuing/ended_campaigns.hpp"
 
 namespace doorbuster {
 namespace {
@@ -12,16 +18,35 @@ constexpr std::size_t kMostLookupsWaiting = 4096;
 
 class OwnerShard final : public StackShard {
  public:
-  explicit OwnerShard(MemoryLedger& ledger) : ledger_(ledger) {}
+  OwnerShard(MemoryLedger& ledger, rt::Shard& shard, CouponRepository& repository, rt::Offload& lookups,
+             issuing::UnloadOptions unload)
+      : ledger_(ledger),
+        archive_(shard, repository, lookups),
+        unloads_(unload.after > Duration::zero()),
+        ended_(shard, boot_clock_, ledger, archive_, std::move(unload)) {}
   Ledger& ledger() override { return ledger_; }
   /// One relay is enough: the ledger knows the overdue events of all shards.
   bool relays() const override { return true; }
+  void start(api::CampaignService&, Ledger::Done<void> started) override {
+    if (unloads_) ended_.start();
+    started({});
+  }
   void write_metrics(obs::MetricsWriter& out) override {
     out.gauge("doorbuster_ledger_bytes", "Memory of the ledger", static_cast<double>(ledger_.memory_bytes()));
+    out.gauge("doorbuster_ledger_unloaded_campaigns",
+              "Ended campaigns whose holders are not in memory any more",
+              static_cast<double>(ledger_.unloaded()));
+    out.counter("doorbuster_ledger_unloads_put_off_total",
+                "Ended campaigns that stayed in memory, as the repository did not have them whole",
+                ended_.stats().put_off);
   }
 
  private:
   MemoryLedger& ledger_;
+  BootClock boot_clock_;
+  api::RepositoryArchive archive_;
+  bool unloads_;
+  issuing::EndedCampaigns ended_;
 };
 
 class ForwardingShard final : public StackShard {
@@ -48,7 +73,15 @@ Result<std::unique_ptr<EmbeddedStack>> EmbeddedStack::open(const config::Setting
 std::unique_ptr<StackShard> EmbeddedStack::attach(rt::Shard& shard) {
   if (owner_ == nullptr) {
     owner_ = &shard;
-    return std::make_unique<OwnerShard>(ledger_);
+    issuing::UnloadOptions unload;
+    unload.after = unload_ended_after_;
+    std::array<std::uint8_t, sizeof unload.filter_key> key{};
+    random_.fill(key);
+    std::memcpy(&unload.filter_key, key.data(), sizeof unload.filter_key);
+    // Elsewhere, as it takes milliseconds. The pages would be used again by the next campaigns; until then
+    // they are the system's.
+    unload.unloaded = [this] { (void)lookups_->try_run([] { (void)::malloc_trim(0); }); };
+    return std::make_unique<OwnerShard>(ledger_, shard, *repository_, *lookups_, std::move(unload));
   }
   return std::make_unique<ForwardingShard>(ledger_, *owner_, shard);
 }
@@ -66,6 +99,7 @@ Result<void> EmbeddedStack::open_parts(const config::Settings& settings) {
   auto folder = sqlite::DataDirectory::acquire(settings.text("api.data"), "api");
   if (!folder) return folder.error();
   folder_ = std::move(*folder);
+  unload_ended_after_ = settings.duration("api.unload_ended_after");
 
   sqlite::EventLogOptions log_options;
   log_options.most_queued_events = static_cast<std::size_t>(settings.integer("api.log_queue"));

@@ -51,6 +51,7 @@ class EmbeddedStack final : public ApiStack {
   sqlite::DataDirectory folder_;
   std::unique_ptr<sqlite::SqliteEventLog> log_;
   MemoryLedger ledger_;
+  Duration unload_ended_after_{};
   rt::Shard* owner_ = nullptr;
   std::string path_;
   LogPosition read_back_ = 0;

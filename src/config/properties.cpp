@@ -46,6 +46,8 @@ constexpr std::array kApi = {
              "after a large commit, wait so long for those just answered; 0us: never"},
     Property{"api.lookup_threads", "--lookup-threads", Type::integer, "2", 1, 64,
              "threads for look-ups, lists and redemptions"},
+    Property{"api.unload_ended_after", "--unload-ended-after", Type::duration, "1h", 0, 0,
+             "embedded: so long after a campaign was ended, its holders leave the memory; 0s: never"},
     Property{"log.level", "--log-level", Type::text, "info", 0, 0, "trace, debug, info, warn, error or off"},
 };
 

@@ -14,6 +14,8 @@ struct StoredCoupon {
   Coupon coupon;
   bool refilled = false;
   std::optional<Timestamp> redeemed_at;
+  std::uint32_t epoch = 1;
+  std::uint32_t revision = 1;
 };
 
 struct Redemption {

@@ -202,7 +202,8 @@ class SimStore final : public CouponStore {
       disk_.dead_letters.push_back({position, "conflict: sequence", {}});
       return;
     }
-    disk_.rows[key] = StoredCoupon{event.campaign, event.coupon, event.refilled, {}};
+    disk_.rows[key] =
+        StoredCoupon{event.campaign, event.coupon, event.refilled, {}, event.epoch, event.revision};
   }
 
   Disk& disk_;

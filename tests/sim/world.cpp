@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "services/issuing/ended_campaigns.hpp"
 #include "tests/sim/run_seed.hpp"
+#include "tests/sim/sim_archive.hpp"
 
 namespace doorbuster::sim {
 
@@ -13,6 +15,14 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::uint64_t kFirstNewcomer = 1'000'000;
+
+issuing::UnloadOptions unload_options(SeededRandom& random) {
+  issuing::UnloadOptions options;
+  options.after = Duration(random.below(10'000));
+  options.look_every = 5ms;
+  options.page = 1 + random.below(8);
+  return options;
+}
 
 }  // namespace
 
@@ -29,6 +39,9 @@ WorldOptions WorldOptions::draw(SeededRandom& random) {
     options.disk.refused_percent = random.below(30);
   }
   options.disk.slowest_commit = random.below(4) == 0 ? Duration(400ms) : Duration(3ms);
+  options.ends = random.below(4) == 0;
+  // A worker that is far behind while holders ask for a campaign that has ended.
+  if (options.ends && random.below(2) == 0) options.slowest_step = 80ms;
   return options;
 }
 
@@ -42,7 +55,11 @@ struct World::Process {
         campaigns(executor, scheduler, ledger, log),
         source(disk),
         store(disk, random, options.store_fail_percent),
-        worker(source, store) {}
+        worker(source, store),
+        archive(executor, disk, random, options.store_fail_percent),
+        ended(executor, scheduler, ledger, archive, unload_options(random)) {
+    if (options.ends) ended.start();
+  }
 
   LifeExecutor executor;
   SimLog log;
@@ -52,6 +69,8 @@ struct World::Process {
   SimSource source;
   SimStore store;
   worker::Worker worker;
+  SimArchive archive;
+  issuing::EndedCampaigns ended;
 };
 
 World::World(std::uint64_t seed, const WorldOptions& options) : random_(seed), options_(options) {}
@@ -68,6 +87,7 @@ std::optional<std::string> World::run() {
   }
   for (std::uint64_t i = 0; i < options_.changes; ++i)
     scheduler_.at(sometime(), 0, [this] { change_limit(); });
+  if (options_.ends) scheduler_.at(sometime(), 0, [this] { end_campaign(); });
   for (std::uint64_t i = 0; i < options_.crashes; ++i) scheduler_.at(sometime(), 0, [this] { crash(); });
 
   run_until(scheduler_.now() + 8s);
@@ -76,6 +96,16 @@ std::optional<std::string> World::run() {
   options_.disk = {};
   options_.store_fail_percent = 0;
   if (!failure_) crash();  // a start with a disk that is well
+  if (ended_on_disk()) {
+    check_unloaded();
+  } else {
+    give_what_is_left();
+  }
+  if (!failure_) check_quiet();
+  return failure_;
+}
+
+void World::give_what_is_left() {
   CampaignPatch open;
   open.status = CampaignStatus::open;
   // A limit lowered onto the count while a number was missing leaves the gap for good: make room for it.
@@ -85,8 +115,30 @@ std::optional<std::string> World::run() {
   const auto left = limit_on_disk_ - std::min(limit_on_disk_, distinct_on_disk());
   for (std::uint64_t i = 0; i < left + 2; ++i) ask(kFirstNewcomer + i);
   run_until(scheduler_.now() + 3s);
-  if (!failure_) check_quiet();
-  return failure_;
+}
+
+/// The campaign has ended and was read back: it leaves the memory, and every holder gets the same coupon.
+void World::check_unloaded() {
+  run_until(scheduler_.now() + 1s);
+  if (failure_) return;
+  std::size_t answered_again = 0;
+  for (const auto& each : distinct_) {
+    const UserId user = each.first;
+    process_->issue.submit({campaign_, user}, [this, user, &answered_again](Result<api::IssueAnswer> answer) {
+      answered(user, answer);
+      if (answer && answer->outcome == Outcome::already_issued) ++answered_again;
+    });
+  }
+  ask(kFirstNewcomer);
+  run_until(scheduler_.now() + 1s);
+  if (answered_again != distinct_.size()) {
+    fail(fmt::format("promise 2: {} of {} holders got their coupon after the end", answered_again,
+                     distinct_.size()));
+  }
+  // A number that was lost stays missing after the end; such a campaign is never unloaded.
+  const bool whole = numbers_.empty() || numbers_.rbegin()->first == numbers_.size();
+  if (process_->ledger.unloaded() != (whole ? 1 : 0))
+    fail("an ended campaign is in memory, or one with a gap is not");
 }
 
 void World::run_until(Timestamp moment) {
@@ -114,7 +166,8 @@ void World::crash() {
 }
 
 void World::schedule_worker() {
-  scheduler_.at(Duration(random_.below(4000)), life_, [this] {
+  const auto most = static_cast<std::uint64_t>(options_.slowest_step.count());
+  scheduler_.at(Duration(random_.below(most)), life_, [this] {
     (void)process_->worker.step();  // a failure is tried again at the next step
     schedule_worker();
   });
@@ -144,6 +197,17 @@ void World::change_limit() {
     patch.limit = 1 + random_.below(options_.limit * 2);
   }
   process_->campaigns.change(campaign_, patch, [](auto) {});
+}
+
+void World::end_campaign() {
+  CampaignPatch patch;
+  patch.status = CampaignStatus::ended;
+  process_->campaigns.change(campaign_, patch, [](auto) {});
+}
+
+bool World::ended_on_disk() const {
+  const auto there = disk_.catalog.find(campaign_);
+  return there != disk_.catalog.end() && there->second.status == CampaignStatus::ended;
 }
 
 void World::ask(std::uint64_t number) {
@@ -226,11 +290,11 @@ void World::check_quiet() {
   if (disk_.rows.size() != distinct_.size()) {
     return fail(fmt::format("promise 6: {} rows, {} in the log", disk_.rows.size(), distinct_.size()));
   }
-  if (distinct_.size() != limit_on_disk_) {
+  if (!ended_on_disk() && distinct_.size() != limit_on_disk_) {
     return fail(fmt::format("{} coupons of {} were given to those who asked for all", distinct_.size(),
                             limit_on_disk_));
   }
-  if (!numbers_.empty() && numbers_.rbegin()->first != numbers_.size()) {
+  if (!ended_on_disk() && !numbers_.empty() && numbers_.rbegin()->first != numbers_.size()) {
     return fail(
         fmt::format("promise 4: {} coupons, highest number {}", numbers_.size(), numbers_.rbegin()->first));
   }

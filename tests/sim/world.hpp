@@ -1,6 +1,7 @@
 #pragma once
 // The simulated world: production code (issue service, campaign service, memory ledger, worker) over a
-// modelled disk, users who ask, an administrator who changes limits, crashes and restarts. All from one seed.
+// modelled disk, users who ask, an administrator who changes limits and may end the campaign, crashes and
+// restarts. All from one seed.
 // The promises of the contract are checked at every reply and after every step; a broken one is kept in
 // `failure()`.
 
@@ -25,6 +26,8 @@ struct WorldOptions {
   std::uint64_t crashes = 3;
   std::uint64_t changes = 3;
   std::uint64_t store_fail_percent = 20;
+  bool ends = false;  ///< the campaign is ended at some moment, and unloaded
+  Duration slowest_step = std::chrono::milliseconds(4);  ///< of the worker
   DiskFaults disk;
   /// Drawn from the seed: quiet disks and bad ones, crowds and trickles.
   static WorldOptions draw(SeededRandom& random);
@@ -50,6 +53,10 @@ class World {
   void schedule_relay();
   void ask(std::uint64_t user);
   void change_limit();
+  void end_campaign();
+  bool ended_on_disk() const;
+  void give_what_is_left();
+  void check_unloaded();
   void create_campaign();
   void answered(const UserId& user, const Result<api::IssueAnswer>& answer);
   void check_safe(const UserId& user, const Coupon& coupon);

@@ -57,6 +57,8 @@ TYPED_TEST_P(RepositorySuite, KnowsNothingAtFirst) {
 TYPED_TEST_P(RepositorySuite, FindsByCodeAndByUser) {
   auto refilled = coupon_event("sale", 2, user_id("Ann_9:x@example-host.org"));
   refilled.refilled = true;
+  refilled.epoch = 3;
+  refilled.revision = 7;
   ASSERT_TRUE(this->store({coupon_event("sale", 1), refilled, coupon_event("other", 1)}).has_value());
   for (int round = 0; round < 2; ++round) {
     for (const auto& event : {coupon_event("sale", 1), refilled, coupon_event("other", 1)}) {
@@ -66,6 +68,8 @@ TYPED_TEST_P(RepositorySuite, FindsByCodeAndByUser) {
         EXPECT_EQ(found->coupon, event.coupon);
         EXPECT_EQ(found->refilled, event.refilled);
         EXPECT_EQ(found->redeemed_at, std::nullopt);
+        EXPECT_EQ(found->epoch, event.epoch);
+        EXPECT_EQ(found->revision, event.revision);
       }
     }
     EXPECT_EQ(this->bed_.repository().stored_through().value(), 3U);

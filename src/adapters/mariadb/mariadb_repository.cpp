@@ -21,7 +21,8 @@ const std::string& select_coupon() {
 Result<StoredCoupon> read_stored(const Row& row) {
   auto event = read_event(row);
   if (!event) return event.error();
-  StoredCoupon stored{event->campaign, event->coupon, event->refilled, std::nullopt};
+  StoredCoupon stored{event->campaign, event->coupon, event->refilled,
+                      std::nullopt,    event->epoch,  event->revision};
   if (!row.is_null(kCouponWidth)) stored.redeemed_at = time_of(row.integer(kCouponWidth));
   return stored;
 }

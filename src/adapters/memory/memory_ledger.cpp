@@ -18,6 +18,21 @@ Error other_epoch(const CouponKey& key) {
                                            std::to_string(key.epoch) + ", which is over");
 }
 
+bool is_unloadable(const CampaignLedger& ledger) {
+  return ledger.definition().status == CampaignStatus::ended && !ledger.changing() && ledger.pending() == 0;
+}
+
+/// What CampaignLedger::find() said of the coupon before its campaign was unloaded.
+Decision held_by(const StoredCoupon& stored, Durability durability) {
+  return {.outcome = Outcome::already_issued,
+          .pending = false,
+          .refilled = stored.refilled,
+          .epoch = stored.epoch,
+          .revision = stored.revision,
+          .durability = durability,
+          .coupon = stored.coupon};
+}
+
 }  // namespace
 
 MemoryLedger::MemoryLedger(Clock& clock, RandomSource& random) : clock_(clock), random_(random) {}
@@ -28,6 +43,17 @@ CampaignLedger* MemoryLedger::ledger_of(const CampaignId& campaign) {
   if (found == campaigns_.end()) return nullptr;
   last_used_ = found->second.get();
   return last_used_;
+}
+
+MemoryLedger::Unloaded* MemoryLedger::unloaded_of(const CampaignId& campaign) {
+  const auto found = unloaded_.find(campaign);
+  return found == unloaded_.end() ? nullptr : &found->second;
+}
+
+const CampaignDefinition* MemoryLedger::definition_of(const CampaignId& campaign) {
+  if (const CampaignLedger* ledger = ledger_of(campaign)) return &ledger->definition();
+  if (const Unloaded* unloaded = unloaded_of(campaign)) return &unloaded->campaign.definition();
+  return nullptr;
 }
 
 Result<void> MemoryLedger::restore(const LogRecord& record) {
@@ -63,6 +89,8 @@ void MemoryLedger::finish_restore() {
 Decision MemoryLedger::decide_one(const IssueRequest& request, Timestamp now) {
   CampaignLedger* ledger = ledger_of(request.campaign);
   if (ledger != nullptr) return ledger->decide(request.user, now, random_);
+  if (const Unloaded* unloaded = unloaded_of(request.campaign))
+    return unloaded->campaign.decide(request.user);
   Decision unknown;
   unknown.outcome = Outcome::unknown_campaign;
   return unknown;
@@ -110,32 +138,47 @@ void MemoryLedger::decide(std::vector<IssueRequest> batch, Done<std::vector<Deci
 void MemoryLedger::confirm(std::vector<CouponKey> batch, Done<void> done) {
   if (!open_) return done(closed());
   for (const CouponKey& key : batch) {
-    const CampaignLedger* ledger = ledger_of(key.campaign);
-    if (ledger == nullptr) return done(not_found(key.campaign));
-    if (ledger->definition().epoch != key.epoch) return done(other_epoch(key));
+    const CampaignDefinition* definition = definition_of(key.campaign);
+    if (definition == nullptr) return done(not_found(key.campaign));
+    if (definition->epoch != key.epoch) return done(other_epoch(key));
   }
-  for (const CouponKey& key : batch) ledger_of(key.campaign)->confirm(key.sequence);
+  for (const CouponKey& key : batch) {
+    // Of an unloaded campaign every coupon is safe already: an append and the relay's may both confirm one.
+    if (CampaignLedger* ledger = ledger_of(key.campaign)) ledger->confirm(key.sequence);
+  }
   done({});
 }
 
 void MemoryLedger::find(CampaignId campaign, UserId user, Done<std::optional<Decision>> done) {
   if (!open_) return done(closed());
-  const CampaignLedger* ledger = ledger_of(campaign);
-  done(ledger == nullptr ? std::nullopt : ledger->find(user));
+  if (const CampaignLedger* ledger = ledger_of(campaign)) return done(ledger->find(user));
+  const Unloaded* unloaded = unloaded_of(campaign);
+  if (unloaded == nullptr || !unloaded->campaign.may_hold(user)) return done(std::optional<Decision>());
+  unloaded->archive->find(campaign, user,
+                          [durability = unloaded->campaign.definition().durability,
+                           done = std::move(done)](Result<std::optional<StoredCoupon>> stored) mutable {
+                            if (!stored) return done(stored.error());
+                            if (!*stored) return done(std::optional<Decision>());
+                            done(std::optional(held_by(**stored, durability)));
+                          });
 }
 
 void MemoryLedger::show(CampaignId campaign, Done<std::optional<CampaignView>> done) {
   if (!open_) return done(closed());
-  const CampaignLedger* ledger = ledger_of(campaign);
-  done(ledger == nullptr ? std::nullopt : std::optional(ledger->view(clock_.now())));
+  if (const CampaignLedger* ledger = ledger_of(campaign)) {
+    return done(std::optional(ledger->view(clock_.now())));
+  }
+  const Unloaded* unloaded = unloaded_of(campaign);
+  done(unloaded == nullptr ? std::nullopt : std::optional(unloaded->campaign.view()));
 }
 
 void MemoryLedger::list(Done<std::vector<CampaignView>> done) {
   if (!open_) return done(closed());
   const Timestamp now = clock_.now();
   std::vector<CampaignView> views;
-  views.reserve(campaigns_.size());
+  views.reserve(campaigns_.size() + unloaded_.size());
   for (const auto& [id, ledger] : campaigns_) views.push_back(ledger->view(now));
+  for (const auto& [id, unloaded] : unloaded_) views.push_back(unloaded.campaign.view());
   std::sort(views.begin(), views.end(),
             [](const CampaignView& a, const CampaignView& b) { return a.definition.id < b.definition.id; });
   done(std::move(views));
@@ -161,7 +204,7 @@ void MemoryLedger::prepare(CampaignDefinition, Done<void> done) {
 
 void MemoryLedger::open(CampaignDefinition definition, Done<void> done) {
   if (!open_) return done(closed());
-  if (campaigns_.contains(definition.id)) {
+  if (definition_of(definition.id) != nullptr) {
     return done(make_error(ErrorCode::conflict,
                            "there is a campaign '" + std::string(definition.id.text()) + "' already", "id"));
   }
@@ -172,43 +215,76 @@ void MemoryLedger::open(CampaignDefinition definition, Done<void> done) {
 
 void MemoryLedger::begin_change(CampaignId campaign, CampaignPatch patch, Done<CampaignDefinition> done) {
   if (!open_) return done(closed());
-  CampaignLedger* ledger = ledger_of(campaign);
-  if (ledger == nullptr) return done(not_found(campaign));
-  done(ledger->begin_change(patch));
+  if (CampaignLedger* ledger = ledger_of(campaign)) return done(ledger->begin_change(patch));
+  Unloaded* unloaded = unloaded_of(campaign);
+  if (unloaded == nullptr) return done(not_found(campaign));
+  done(unloaded->campaign.begin_change(patch));
 }
 
 void MemoryLedger::end_change(CampaignDefinition definition, Done<void> done) {
   if (!open_) return done(closed());
-  CampaignLedger* ledger = ledger_of(definition.id);
-  if (ledger == nullptr) return done(not_found(definition.id));
-  ledger->end_change(definition);
+  if (CampaignLedger* ledger = ledger_of(definition.id)) {
+    ledger->end_change(definition);
+  } else if (Unloaded* unloaded = unloaded_of(definition.id)) {
+    unloaded->campaign.end_change(definition);
+  } else {
+    return done(not_found(definition.id));
+  }
   done({});
 }
 
 void MemoryLedger::holders(CampaignId campaign, std::uint64_t after, std::size_t max,
                            Done<std::vector<Decision>> done) {
   if (!open_) return done(closed());
-  const CampaignLedger* ledger = ledger_of(campaign);
-  if (ledger == nullptr) return done(not_found(campaign));
-  done(ledger->holders(after, max));
+  if (const CampaignLedger* ledger = ledger_of(campaign)) return done(ledger->holders(after, max));
+  const Unloaded* unloaded = unloaded_of(campaign);
+  if (unloaded == nullptr) return done(not_found(campaign));
+  unloaded->archive->list(campaign, after, max,
+                          [durability = unloaded->campaign.definition().durability,
+                           done = std::move(done)](Result<std::vector<StoredCoupon>> stored) mutable {
+                            if (!stored) return done(stored.error());
+                            std::vector<Decision> found;
+                            found.reserve(stored->size());
+                            for (const auto& coupon : *stored) found.push_back(held_by(coupon, durability));
+                            done(std::move(found));
+                          });
 }
 
-Result<void> MemoryLedger::unload(const CampaignId& campaign) {
-  const CampaignLedger* ledger = ledger_of(campaign);
-  if (ledger == nullptr) return not_found(campaign);
-  if (ledger->definition().status != CampaignStatus::ended || ledger->changing() || ledger->pending() > 0) {
+std::vector<CampaignId> MemoryLedger::unloadable() const {
+  std::vector<CampaignId> ids;
+  for (const auto& [id, ledger] : campaigns_) {
+    if (is_unloadable(*ledger)) ids.push_back(id);
+  }
+  return ids;
+}
+
+Result<void> MemoryLedger::unload(const CampaignId& campaign, HolderFilter holders, std::uint64_t count,
+                                  HolderArchive& archive) {
+  DOORBUSTER_ASSERT(open_);
+  const auto found = campaigns_.find(campaign);
+  if (found == campaigns_.end()) return not_found(campaign);
+  const CampaignLedger& ledger = *found->second;
+  if (!is_unloadable(ledger)) {
     return make_error(ErrorCode::conflict,
                       "campaign " + std::string(campaign.text()) +
                           " is in use: only one that has ended and is quiet can be unloaded");
   }
+  if (ledger.issued() != count) {
+    return make_error(ErrorCode::conflict, "campaign " + std::string(campaign.text()) + " has " +
+                                               std::to_string(ledger.issued()) + " holders, not " +
+                                               std::to_string(count));
+  }
+  unloaded_.emplace(campaign,
+                    Unloaded{UnloadedCampaign(ledger.definition(), count, std::move(holders)), &archive});
   last_used_ = nullptr;
-  campaigns_.erase(campaign);
+  campaigns_.erase(found);
   return {};
 }
 
 std::size_t MemoryLedger::memory_bytes() const {
   std::size_t bytes = sizeof *this;
   for (const auto& [id, ledger] : campaigns_) bytes += sizeof id + ledger->memory_bytes();
+  for (const auto& [id, unloaded] : unloaded_) bytes += sizeof id + unloaded.campaign.memory_bytes();
   return bytes;
 }
 

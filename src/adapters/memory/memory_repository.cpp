@@ -45,7 +45,9 @@ void MemoryRepository::store_one(const LogRecord& record) {
     dead_letters_.push_back({record.position, "conflict: " + against, event::to_json(record.event)});
     return;
   }
-  campaign.by_sequence.emplace(coupon.sequence, StoredCoupon{event->campaign, coupon, event->refilled, {}});
+  campaign.by_sequence.emplace(
+      coupon.sequence,
+      StoredCoupon{event->campaign, coupon, event->refilled, {}, event->epoch, event->revision});
   campaign.by_user.emplace(coupon.user, coupon.sequence);
   by_code_.emplace(coupon.code, std::pair(event->campaign, coupon.sequence));
   while (campaign.by_sequence.contains(campaign.watermark + 1)) ++campaign.watermark;

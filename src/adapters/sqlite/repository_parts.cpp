@@ -36,7 +36,8 @@ INSERT INTO progress VALUES(1, 0);
 
 constexpr std::string_view kCouponSelect =
     "SELECT campaign.id, coupon.user_id, coupon.sequence, coupon.code, coupon.decided_at, coupon.refilled, "
-    "redemption.redeemed_at FROM coupon JOIN campaign ON campaign.number = coupon.campaign "
+    "redemption.redeemed_at, coupon.epoch, coupon.revision FROM coupon JOIN campaign ON campaign.number = "
+    "coupon.campaign "
     "LEFT JOIN redemption ON redemption.code = coupon.code ";
 
 Result<void> prepare_all(Database& database, std::initializer_list<std::pair<Statement*, std::string>> list) {

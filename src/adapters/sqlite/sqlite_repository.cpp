@@ -22,6 +22,8 @@ Result<StoredCoupon> read_coupon(const Statement& row) {
   stored.coupon.decided_at = Timestamp(Duration(row.integer(4)));
   stored.refilled = row.integer(5) != 0;
   if (!row.is_null(6)) stored.redeemed_at = Timestamp(Duration(row.integer(6)));
+  stored.epoch = static_cast<std::uint32_t>(row.integer(7));
+  stored.revision = static_cast<std::uint32_t>(row.integer(8));
   return stored;
 }
 

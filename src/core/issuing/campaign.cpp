@@ -156,6 +156,11 @@ Result<CampaignDefinition> patched(const CampaignDefinition& definition, const C
   return next;
 }
 
+Error being_changed(const CampaignId& id) {
+  return make_error(ErrorCode::conflict,
+                    "campaign " + std::string(id.text()) + " is being changed: ask again in a moment");
+}
+
 CampaignState state_at(const CampaignDefinition& definition, Timestamp now, std::uint64_t issued) {
   if (definition.status == CampaignStatus::ended) return CampaignState::ended;
   if (definition.ends_at && now >= *definition.ends_at) return CampaignState::ended;

@@ -83,6 +83,9 @@ Result<void> validate(const CampaignDefinition& definition);
 Result<CampaignDefinition> patched(const CampaignDefinition& definition, const CampaignPatch& patch,
                                    std::uint64_t issued);
 
+/// The refusal of a second change while one is going on.
+Error being_changed(const CampaignId& id);
+
 CampaignState state_at(const CampaignDefinition& definition, Timestamp now, std::uint64_t issued);
 
 }  // namespace doorbuster

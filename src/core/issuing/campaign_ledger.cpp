@@ -184,10 +184,7 @@ std::vector<CouponIssued> CampaignLedger::take_overdue(Timestamp cutoff, Timesta
 }
 
 Result<CampaignDefinition> CampaignLedger::begin_change(const CampaignPatch& patch) {
-  if (changing_) {
-    return make_error(ErrorCode::conflict, "campaign " + std::string(definition_.id.text()) +
-                                               " is being changed: ask again in a moment");
-  }
+  if (changing_) return being_changed(definition_.id);
   auto next = patched(definition_, patch, issued());
   changing_ = next.has_value();
   return next;

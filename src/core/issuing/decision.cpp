@@ -22,6 +22,8 @@ std::string_view to_text(Outcome outcome) {
       return "held";
     case Outcome::closed:
       return "closed";
+    case Outcome::unloaded:
+      return "unloaded";
   }
   return "unknown";
 }

@@ -13,8 +13,9 @@ enum class Outcome : std::uint8_t {
   paused,
   ended,
   unknown_campaign,
-  held,    ///< the definition is being changed at this moment: ask again in milliseconds
-  closed,  ///< the ledger may not decide until it has been read back
+  held,      ///< the definition is being changed at this moment: ask again in milliseconds
+  closed,    ///< the ledger may not decide until it has been read back
+  unloaded,  ///< ended, and this user may hold a coupon that is not in memory: Ledger::find() tells
 };
 
 std::string_view to_text(Outcome outcome);

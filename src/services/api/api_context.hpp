@@ -57,10 +57,10 @@ struct ApiOptions {
 
 /// Counts of this shard.
 struct ApiStats {
-  std::array<obs::Counter, 6> replies;         ///< by first digit of the status
-  std::array<obs::Counter, 9> issue_outcomes;  ///< by Outcome
-  std::array<obs::Counter, 16> issue_errors;   ///< by ErrorCode
-  obs::Histogram issue_time;                   ///< from the parsed request to its reply
+  std::array<obs::Counter, 6> replies;          ///< by first digit of the status
+  std::array<obs::Counter, 10> issue_outcomes;  ///< by Outcome
+  std::array<obs::Counter, 16> issue_errors;    ///< by ErrorCode
+  obs::Histogram issue_time;                    ///< from the parsed request to its reply
 };
 
 struct ApiContext : std::enable_shared_from_this<ApiContext> {

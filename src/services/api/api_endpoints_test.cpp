@@ -329,5 +329,22 @@ TEST(Metrics, CountWhatWasAnswered) {
   EXPECT_THAT(text, HasSubstr("of_the_composition 1\n"));
 }
 
+TEST(CampaignEndpoints, OfTwoCreationsAtOnceTheSecondIsToldTheTrueFigures) {
+  TestApi api;
+  const auto create = [&](int limit) {
+    return api.start({http::Method::post, "/v1/campaigns",
+                      R"({"id":"sale","name":"Sale","limit":)" + std::to_string(limit) + "}"});
+  };
+  const auto first = create(5);
+  const auto second = create(5);
+  const auto other = create(6);
+  ASSERT_TRUE(
+      api.executor.wait_until([&] { return first->complete && second->complete && other->complete; }));
+  EXPECT_EQ(first->status(), 201);
+  EXPECT_EQ(second->status(), 200);
+  EXPECT_EQ(second->response.body, first->response.body) << "open, with all of its coupons";
+  EXPECT_EQ(other->status(), 409);
+}
+
 }  // namespace
 }  // namespace doorbuster::api

@@ -36,13 +36,13 @@ struct AsyncOptions {
 };
 
 struct AsyncStats {
-  std::uint64_t accepted = 0;              ///< answered 202
-  std::uint64_t refused = 0;               ///< the queue or the book was full, or the book was away
-  std::uint64_t taken_over = 0;            ///< of owners that were not heard of any more
-  std::array<std::uint64_t, 9> decided{};  ///< by Outcome
-  std::uint64_t failed = 0;                ///< given up after `patience`
-  std::uint64_t waiting = 0;               ///< now: accepted or taken over, and their outcome is not noted
-  obs::Histogram time;                     ///< from acceptance until the outcome is known
+  std::uint64_t accepted = 0;               ///< answered 202
+  std::uint64_t refused = 0;                ///< the queue or the book was full, or the book was away
+  std::uint64_t taken_over = 0;             ///< of owners that were not heard of any more
+  std::array<std::uint64_t, 10> decided{};  ///< by Outcome
+  std::uint64_t failed = 0;                 ///< given up after `patience`
+  std::uint64_t waiting = 0;                ///< now: accepted or taken over, and their outcome is not noted
+  obs::Histogram time;                      ///< from acceptance until the outcome is known
 };
 
 class AsyncIssue {

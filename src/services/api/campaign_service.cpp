@@ -155,13 +155,21 @@ class CampaignService::Impl : public std::enable_shared_from_this<Impl> {
                     [answer, created = std::move(created)] { (*answer)(created); });
   }
 
-  /// The id is in the catalog and not in the ledger: an ended campaign that was unloaded.
+  /// The id is in the catalog, and was not in the ledger a moment ago: another request has created the
+  /// campaign since, or a shared ledger has lost it. Its figures are the ledger's to tell.
   void answer_existing(const CampaignDefinition& definition, Done<Created> done) {
-    catalog_.get(definition.id, executor_, [definition, answer = std::move(done)](auto there) mutable {
-      if (!there) return answer(there.error());
-      if (!*there || !same_wish(definition, **there)) return answer(taken(definition.id));
-      answer(Created{CampaignView{**there, 0, 0, CampaignState::ended}, false});
-    });
+    catalog_.get(
+        definition.id, executor_, bound(std::move(done), [definition](Impl& self, auto there, auto answer) {
+          if (!there) return answer(there.error());
+          if (!*there || !same_wish(definition, **there)) return answer(taken(definition.id));
+          self.ledger_.show(definition.id, [answer = std::move(answer)](auto found) mutable {
+            // Not known to the ledger yet, or not any more.
+            const bool unknown = found ? !found->has_value() : found.error().code == ErrorCode::not_ready;
+            if (unknown) return answer(lost_ledger());
+            if (!found) return answer(found.error());
+            answer(Created{std::move(**found), false});
+          });
+        }));
   }
 
   /// Reads back until the catalog tells whether the creation was written.

@@ -23,7 +23,7 @@ void write_issue_metrics(const ApiContext& context, obs::MetricsWriter& out) {
   const ApiStats& stats = context.stats;
   const std::string_view shard = context.options.shard;
   for (const auto& row : all_outcome_traits()) {
-    if (row.retry == Retry::later) continue;  // these two reach nobody as outcomes, only as errors
+    if (row.retry == Retry::later) continue;  // these reach nobody as outcomes, only as errors
     out.counter(kRequests, kHelp, stats.issue_outcomes[static_cast<std::size_t>(row.outcome)].value(),
                 {{"shard", shard}, {"outcome", to_text(row.outcome)}});
   }

@@ -192,12 +192,28 @@ class IssueService::Impl : public std::enable_shared_from_this<Impl> {
                                       "the campaign is closed until its ledger has been read back"));
       case Outcome::held:
         return park(std::move(asker));
+      case Outcome::unloaded:
+        return find_unloaded(std::move(asker), decision);
       default:
 #ifndef DOORBUSTER_PLANT_OK_WHILE_PENDING  // a defect for the simulator to find
         if (!is_safe(decision)) return park(std::move(asker));
 #endif
         return succeed(asker, decision);
     }
+  }
+
+  /// Asks for one user apart from the batch, so that nobody else waits for the repository. A failure tells
+  /// nothing: only who is surely no holder is told that the campaign has ended.
+  void find_unloaded(Asker asker, Decision decision) {
+    const auto request = asker.request;
+    ledger_.find(request.campaign, request.user,
+                 on_self([asker = std::move(asker), decision](Impl& self,
+                                                              Result<std::optional<Decision>> found) mutable {
+                   if (!found) return self.fail(asker, found.error());
+                   if (*found) return self.settle(std::move(asker), **found);
+                   decision.outcome = Outcome::ended;
+                   self.succeed(asker, decision);
+                 }));
   }
 
   void appended(std::vector<Admission> admissions, Result<void> result) {

@@ -24,6 +24,9 @@ constexpr std::array kTraits = {
                   "The campaign is being changed at this moment; ask again.", Retry::later},
     OutcomeTraits{Outcome::closed, 503, "closed", "Closed until its state has been read back",
                   "The campaign is closed until its ledger has been read back; ask again.", Retry::later},
+    // IssueService asks on; whoever does not must not say "ended" to a holder.
+    OutcomeTraits{Outcome::unloaded, 503, "not-ready", "Not known yet",
+                  "This campaign has ended; its coupons are being looked up, ask again.", Retry::later},
 };
 
 http::Response render(int status, std::string_view slug, std::string_view title, std::string_view detail,

@@ -149,10 +149,11 @@ TEST(Problem, TellsWhenToAskAgain) {
 }
 
 TEST(Problem, HasOneRowForEachOutcomeWithTheStatusOfTheContract) {
-  const std::pair<Outcome, int> expected[] = {
-      {Outcome::issued, 201}, {Outcome::already_issued, 200},   {Outcome::sold_out, 410},
-      {Outcome::ended, 410},  {Outcome::not_started, 409},      {Outcome::paused, 409},
-      {Outcome::held, 503},   {Outcome::unknown_campaign, 404}, {Outcome::closed, 503}};
+  const std::pair<Outcome, int> expected[] = {{Outcome::issued, 201},      {Outcome::already_issued, 200},
+                                              {Outcome::sold_out, 410},    {Outcome::ended, 410},
+                                              {Outcome::not_started, 409}, {Outcome::paused, 409},
+                                              {Outcome::held, 503},        {Outcome::unknown_campaign, 404},
+                                              {Outcome::closed, 503},      {Outcome::unloaded, 503}};
   EXPECT_EQ(all_outcome_traits().size(), std::size(expected));
   for (const auto& [outcome, status] : expected) {
     EXPECT_EQ(traits(outcome).http_status, status) << to_text(outcome);
