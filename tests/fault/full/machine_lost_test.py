@@ -122,16 +122,24 @@ class MachineLostTest(SystemTest):
     # Kafka: a broker acknowledges what is in its page cache.
 
     def test_durability_log_of_one_replica_and_a_power_cut_of_the_broker(self):
-        system = self.system_with_broker()
+        system = self.system_with_brokers()
         acks = self.stored_coupons(system)
-        self.cut_power_of_broker(system, acks)
+        self.cut_power_of_brokers(system, acks)
+        self.assertEqual(self.lost(system, "sale", acks), [])
+        system.judge("sale", acks, LIMIT)
+
+    def test_a_power_cut_of_all_three_brokers(self):
+        system = self.system_with_brokers(brokers=3, settings={"kafka.replication": "3",
+                                                               "kafka.min_insync_replicas": "2"})
+        acks = self.stored_coupons(system)
+        self.cut_power_of_brokers(system, acks)
         self.assertEqual(self.lost(system, "sale", acks), [])
         system.judge("sale", acks, LIMIT)
 
     def test_a_power_cut_of_the_only_broker_that_nobody_notices(self):
         """The log ends where the database believes that it does, so that nothing says that more had been in it.
         Whoever asks is told the same from Redis; audit sees it, and `recover` mends it (docs/operations.md)."""
-        system = self.system_with_broker()
+        system = self.system_with_brokers()
         acks = self.stored_coupons(system)
         for member in system.members:
             member.stop()
@@ -140,18 +148,18 @@ class MachineLostTest(SystemTest):
         broker.start()
         for api in system.apis:
             api.launch().wait_ready(60)
-        self.cut_power_of_broker(system, acks)
+        self.cut_power_of_brokers(system, acks)
         self.assertEqual(self.lost(system, "sale", acks), [])
         system.audit("sale", [acks.write(os.path.join(self.folder, "acks.jsonl"))], expect=3)
         system.recover("sale")
         system.judge("sale", acks, LIMIT)
 
-    def system_with_broker(self):
+    def system_with_brokers(self, **more):
         def prepare(system):
-            broker = system.stack.kafka.brokers[0]
-            broker.environment = self.watched(broker.data)
+            for broker in system.stack.kafka.brokers:
+                broker.environment = self.watched(broker.data)
 
-        return self.system(prepare)
+        return self.system(prepare, **more)
 
     def stored_coupons(self, system):
         system.create("sale", LIMIT)
@@ -159,15 +167,17 @@ class MachineLostTest(SystemTest):
         system.wait_drained("sale")
         return acks
 
-    def cut_power_of_broker(self, system, acks):
+    def cut_power_of_brokers(self, system, acks):
         """After some more coupons, of which the database has none."""
         for worker in system.workers:
             worker.stop()
         acks.all += self.issue(system, "sale", [f"late-{n}" for n in range(LATE)]).all
-        broker = system.stack.kafka.brokers[0]
-        gone = [line for line in self.cut_power_of(system, broker) if re.search(r"/coupon-issued-\d+/.*\.log:", line)]
+        kafka = system.stack.kafka
+        kafka.kill9()  # before the apis, and all of them: none may bring another up to date
+        gone = [line for broker in kafka.brokers for line in self.cut_power_of(system, broker)
+                if re.search(r"/coupon-issued-\d+/.*\.log:", line)]
         self.assertTrue(gone, "the log's segments lost nothing")
-        broker.start()
+        kafka.start()
         system.apis[0].launch().wait_ready(60)  # an api first: docs/operations.md
         system.restart_dead()
 
