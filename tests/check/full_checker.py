@@ -5,6 +5,7 @@ own files by Kafka's DumpLogSegments, the ledger by raw RESP over a socket, and 
 docs/data_format.md and docs/redis.md.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -89,6 +90,10 @@ class Redis:
         if kind == b"*":
             return [self.answer() for _ in range(int(rest))]
         raise Unreadable(f"Redis: an answer that begins with {line[:20]!r}")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
 
     def hash(self, key):
         flat = self.call("HGETALL", key)
@@ -198,7 +203,8 @@ def gather(settings, campaign, log_folders, jars, ledger=True):
         if strategy == [["db-lock"]]:
             read_stock(database, campaign, facts)
         else:
-            read_redis(Redis(settings), campaign, facts)
+            with contextlib.closing(Redis(settings)) as redis:
+                read_redis(redis, campaign, facts)
     return facts
 
 

@@ -115,6 +115,42 @@ class UnloadTest(SystemTest):
         api = self.api()
         self.assertEqual(api.request("GET", "/v1/campaigns/past").json()["name"], "Long ago")
 
+    def test_a_damaged_repository_refuses_no_holder(self):
+        api = self.api("50ms")
+        api.create("past", 3000)
+        coupons = fill(api, "past", 3000).coupons()
+        self.assert_reply(api.request("PATCH", "/v1/campaigns/past", {"state": "ended"}), 200)
+        wait_unloaded(api)
+        for name in ("repo.db", "repo.db-wal"):
+            path = os.path.join(self.data, name)
+            size = os.path.getsize(path)
+            with open(path, "r+b") as file:
+                file.write(b"\xff" * size)
+        connection = api.connection()
+        self.addCleanup(connection.close)
+        unknown = 0
+        for number in range(1, 3001, 10):
+            reply = connection.request("POST", "/v1/campaigns/past/coupons", {"user_id": f"u{number}"})
+            if reply.status == 503:
+                self.assertEqual(reply.headers["retry-after"], "1")
+                unknown += 1
+            else:  # from a page that was read before
+                self.assertEqual(self.assert_reply(reply, 200).json()["code"], coupons[f"u{number}"][0])
+        self.assertGreater(unknown, 0)
+        self.assertEqual(api.request("GET", "/v1/campaigns/past").json()["issued"], 3000)
+        refused = sum(api.issue("past", f"not-{number}").status == 410 for number in range(100))
+        self.assertGreater(refused, 90, "who is surely no holder needs no look-up")
+
+        # The log has everything: without its files the repository is filled again.
+        api.kill()
+        for name in ("repo.db", "repo.db-wal", "repo.db-shm"):
+            os.remove(os.path.join(self.data, name))
+        api = self.api("50ms")
+        wait_unloaded(api)
+        for number in range(1, 3001, 100):
+            again = self.assert_reply(api.issue("past", f"u{number}"), 200).json()
+            self.assertEqual((again["code"], again["sequence"]), coupons[f"u{number}"])
+
     def test_a_window_that_is_over_is_no_end(self):
         api = self.api("1ms")
         api.create("over", 5, ends_at="2001-01-01T00:00:00Z")

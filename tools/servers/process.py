@@ -96,6 +96,7 @@ class Server:
         self.folder = os.path.abspath(folder)
         self.detached = detached
         self.port = port or free_port()
+        self.environment = {}  # beside what this process has; before it is launched
         self.child = None
 
     # What a kind of server says about itself.
@@ -143,7 +144,8 @@ class Server:
 
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          cwd=self.folder, preexec_fn=before_exec)
+                                          cwd=self.folder, preexec_fn=before_exec,
+                                          env={**os.environ, **self.environment})
         with open(self.pid_file, "w", encoding="utf-8") as file:
             file.write(f"{self.child.pid} {start_ticks(self.child.pid)}\n")
 
@@ -212,6 +214,9 @@ class Server:
             if time.monotonic() > until:
                 raise ServerError(f"{self.name} (pid {self.pid}) does not end within {seconds} s")
             time.sleep(0.02)
+        if self.child is not None:  # ended, and perhaps not yet waited for
+            self.child.wait()
+            self.child = None
         if os.path.exists(self.pid_file):
             os.remove(self.pid_file)
 

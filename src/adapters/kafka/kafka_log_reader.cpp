@@ -54,9 +54,16 @@ class KafkaEventSource final : public EventSource {
 
 class KafkaLogReader::Core {
  public:
-  Core(KafkaOptions made, Client consumer) : options(std::move(made)), client(std::move(consumer)) {}
+  Core(KafkaOptions made, Client consumer)
+      : options(std::move(made)),
+        client(std::move(consumer)),
+        topic(rd_kafka_topic_new(client.get(), options.topic.c_str(), nullptr)) {}
   const KafkaOptions options;
   const Client client;
+  // Told that it asked who is no leader any more, librdkafka asks anew for the leaders of the topics that it
+  // has a handle of, and of no others: without this one, the ends would be unknown until metadata is too old
+  // (15 min).
+  const Topic topic;
 };
 
 Result<std::unique_ptr<KafkaLogReader>> KafkaLogReader::open(KafkaOptions options) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 
+#include <numeric>
 #include <set>
 
 #include "adapters/kafka/client.hpp"
@@ -72,6 +73,22 @@ TEST_F(ThreeBrokersTest, AnyOneMayDieWithItsData) {
   }
   EXPECT_EQ(in_the_log().size(), 250U);
   EXPECT_EQ(*in_the_log().rbegin(), 250U);
+}
+
+TEST_F(ThreeBrokersTest, WhoAsksForTheEndsAloneHearsOfTheNewLeaders) {
+  const auto reader = open_reader(options_);
+  const auto knows = [&](std::uint64_t count) {
+    return becomes_true([&] {
+      const auto ends = reader->ends();
+      return ends && std::accumulate(ends->begin(), ends->end(), std::uint64_t{0}) == count;
+    });
+  };
+  make_safe(1, 20);
+  ASSERT_TRUE(knows(20));
+  ASSERT_EQ(tell_stack("kill9 kafka"), "");
+  ASSERT_EQ(tell_stack("start kafka"), "");
+  make_safe(21, 40);
+  EXPECT_TRUE(knows(40)) << reader->ends().error().detail;
 }
 
 TEST_F(ThreeBrokersTest, WithOneLeftNothingIsPromised) {

@@ -132,6 +132,7 @@ class FullKillTest(SystemTest):
         """A client that holds a lock until it is killed."""
         client = subprocess.Popen([*self.client(system), "-e", f"{place.holder}; SELECT SLEEP(600)"],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(client.__exit__, None, None, None)  # waits for it and closes what it says
         self.addCleanup(client.kill)
         asked = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(600)%'"
         wait_until(lambda: client.poll() is not None or self.root(system, asked) == "1", 20, place.holder)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Cells of the survival table (README) that no other test shows: durability `ledger`, a Kafka that loses its data, and
-three brokers of which any one dies.
+three brokers of which any one dies, or all.
 
   DOORBUSTER_BINARY=build/release/doorbuster python3 survival_test.py
 """
@@ -8,6 +8,7 @@ three brokers of which any one dies.
 from full_system import Acks, Crowd, FullSystem, SystemTest, main, now_us, wait_until
 
 EARLY, LATE, LIMIT = 100, 60, 1000
+THREE = {"brokers": 3, "settings": {"kafka.replication": "3", "kafka.min_insync_replicas": "2"}}
 
 
 class SurvivalTest(SystemTest):
@@ -104,7 +105,7 @@ class SurvivalTest(SystemTest):
     def test_any_one_of_three_brokers_is_killed(self):
         """One after another, each as soon as the one before is there again: until that has caught up nothing is
         promised, and then coupons go on."""
-        system = self.system(brokers=3, settings={"kafka.replication": "3", "kafka.min_insync_replicas": "2"})
+        system = self.system(**THREE)
         system.create("sale", 30_000)
         kafka = system.stack.kafka
         with Crowd(system, "sale", self.acks, threads=3):
@@ -117,6 +118,36 @@ class SurvivalTest(SystemTest):
         reply = wait_until(lambda: self.answer(system.apis[0], "sale", "one-more"), 30, "an answer").json()
         self.assertEqual(reply["durable"], "log", "and not log(rf=1)")
         system.judge("sale", self.acks, 30_000)
+
+    def test_all_of_three_brokers_are_lost(self):
+        """Killed together; then with their data, while the database lacks some coupons; then Redis, too."""
+        system = self.system(**THREE)
+        system.create("sale", LIMIT)
+        kafka = system.stack.kafka
+        told = self.issue(system, [f"killed-{n}" for n in range(LATE)])
+        kafka.kill9()
+        kafka.start()
+        system.wait_all_ready()
+        system.judge("sale", told, LIMIT)
+
+        for worker in system.workers:
+            worker.stop()
+        self.issue(system, [f"wiped-{n}" for n in range(LATE)])
+        self.kill_members(system)
+        kafka.kill9()
+        kafka.wipe()
+        kafka.start()
+        system.apis[0].launch().wait_ready(60)
+        system.restart_dead()
+        system.judge("sale", told, LIMIT)
+
+        for worker in system.workers:
+            worker.stop()
+        self.issue(system, [f"flushed-{n}" for n in range(LATE)])
+        self.kill_members(system)  # the workers have left their group, so that nobody waits for them
+        system.stack.redis.call("FLUSHALL")
+        system.restart_dead()
+        system.judge("sale", told, LIMIT)
 
 
 if __name__ == "__main__":
