@@ -167,4 +167,25 @@ class GatewayTest : public testing::Test {
   std::uint16_t port_ = 0;
 };
 
+inline std::string reply_with(const std::string& correlation, const std::string& body) {
+  return "HTTP/1.1 200 OK\r\n" + correlation + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
+}
+
+/// One that spoils its first connection by `script` and serves well afterwards.
+class FirstConnectionFails {
+ public:
+  explicit FirstConnectionFails(ScriptedUpstream::Script script)
+      : upstream_([this, script](ScriptedUpstream::Connection& connection) {
+          if (seen_++ == 0) return script(connection);
+          while (const auto request = connection.read()) connection.answer(*request, request->target);
+        }) {}
+  std::uint16_t port() const { return upstream_.port(); }
+  int connections() const { return upstream_.connections(); }
+
+ private:
+  std::atomic<int> seen_{0};
+  ScriptedUpstream upstream_;
+};
+
 }  // namespace doorbuster::gateway
