@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "adapters/memory/memory_ledger.hpp"
+#include "proto/event/event_bytes.hpp"
 #include "proto/event/event_codec.hpp"
 
 namespace doorbuster {

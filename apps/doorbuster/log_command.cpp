@@ -34,8 +34,8 @@ Result<void> print(const Options& options) {
     only = *parsed;
   }
   std::string line;
-  const auto read = sqlite::rebuild(
-      sqlite::DataDirectory::log_path(options.data), [&](LogRecord&& record) -> Result<void> {
+  const auto read =
+      sqlite::rebuild(sqlite::DataDirectory::log_path(options.data), [&](LogRecord&& record) -> Result<void> {
         if (!only.empty() && campaign_of(record.event) != only) return {};
         // The position in front of the event's own members.
         line = fmt::format("{{\"position\":{},", record.position);
@@ -45,7 +45,8 @@ Result<void> print(const Options& options) {
         return make_error(ErrorCode::unavailable, "cannot write to the standard output");
       });
   if (!read) return read.error();
-  if (std::fflush(stdout) != 0) return make_error(ErrorCode::unavailable, "cannot write to the standard output");
+  if (std::fflush(stdout) != 0)
+    return make_error(ErrorCode::unavailable, "cannot write to the standard output");
   return {};
 }
 
@@ -54,7 +55,9 @@ Result<void> print(const Options& options) {
 void add_log_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("log", "Prints the embedded event log as lines of JSON");
-  command->add_option("--data", options->data, "Data folder (log.db is only read, also while a system runs on it)")
+  command
+      ->add_option("--data", options->data,
+                   "Data folder (log.db is only read, also while a system runs on it)")
       ->capture_default_str();
   command->add_option("--campaign", options->campaign, "Only the events of this campaign");
   command->footer(

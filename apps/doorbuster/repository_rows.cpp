@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "adapters/sqlite/data_directory.hpp"
 #include "adapters/sqlite/columns.hpp"
+#include "adapters/sqlite/data_directory.hpp"
 
 namespace doorbuster {
 
@@ -11,7 +11,8 @@ Result<std::unique_ptr<RepositoryRows>> RepositoryRows::open(const std::string& 
                                                              const CampaignId& campaign) {
   auto database = sqlite::Database::open(path, sqlite::OpenMode::read_only);
   if (!database) return database.error();
-  if (auto known = sqlite::check_format(*database, sqlite::kRepositoryFormats, "a coupon repository"); !known) {
+  if (auto known = sqlite::check_format(*database, sqlite::kRepositoryFormats, "a coupon repository");
+      !known) {
     return known.error();
   }
   std::unique_ptr<RepositoryRows> rows(new RepositoryRows(campaign));

@@ -206,8 +206,8 @@ class Usage(AuditTest):
         self.assertIn("0 BROKEN", self.check("sale", expect=3))
 
     def test_the_log_prints_its_events_up_to_the_damage(self):
-        def events(*arguments, expect=0):
-            done = self.run_program("log", "--data", self.data, *arguments)
+        def events(*arguments, expect=0, data=self.data):
+            done = self.run_program("log", "--data", data, *arguments)
             self.assertEqual(done.returncode, expect, done.stderr)
             return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
@@ -225,7 +225,7 @@ class Usage(AuditTest):
         before, complaint = events(expect=1)
         self.assertEqual(before, printed[:4])
         self.assert_one_line(complaint, "doorbuster log", "damaged at position 5")
-        self.assertIn("log.db", events("--data", self.folder + "/none", expect=1)[1])
+        self.assertIn("log.db", events(data=self.folder + "/none", expect=1)[1])
         self.assertIn("campaign id", events("--campaign", "Not An Id", expect=1)[1])
 
     def test_a_worker_that_does_not_arrive_is_said(self):

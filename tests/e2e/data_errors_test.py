@@ -20,10 +20,11 @@ class StartErrors(SystemTest):
         for part in parts:
             self.assertIn(part, errors[0])
 
-    def filled(self, count=2000):
+    def filled(self, count=2000, at_once=64):
+        """With one request at once, each coupon has a row of its own in the log."""
         api = self.started()
         api.create("sale", count)
-        acks = fill(api, "sale", count)
+        acks = fill(api, "sale", count, at_once=at_once)
         self.assertEqual(acks.count(201), count)
         self.audit("sale", url=api.url)
         self.assertEqual(api.stop(), 0)
@@ -68,7 +69,7 @@ class StartErrors(SystemTest):
         self.assert_refuses("repo.db", "99")
 
     def test_a_row_that_was_changed(self):
-        self.filled(50)
+        self.filled(50, at_once=1)
         with sqlite3.connect(os.path.join(self.data, "log.db")) as log:
             row, = log.execute("SELECT events FROM batch WHERE last = 21").fetchone()
             log.execute("UPDATE batch SET events = ? WHERE last = 21", (row[:-1] + b"x",))
@@ -76,7 +77,7 @@ class StartErrors(SystemTest):
         self.assert_refuses("log.db", "21")  # position 21: the definition stands first
 
     def test_a_row_that_was_taken_out(self):
-        self.filled(50)
+        self.filled(50, at_once=1)
         with sqlite3.connect(os.path.join(self.data, "log.db")) as log:
             log.execute("DELETE FROM batch WHERE last = 21")
         log.close()
@@ -97,7 +98,7 @@ class StartErrors(SystemTest):
         self.assert_refuses("log.db")
 
     def test_a_log_older_than_the_repository(self):
-        self.filled(20)
+        self.filled(20, at_once=1)
         with sqlite3.connect(os.path.join(self.data, "log.db")) as log:
             log.execute("DELETE FROM batch WHERE last > 11")
         log.close()

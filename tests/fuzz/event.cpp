@@ -1,5 +1,5 @@
-// Events of the logs: what is read can be written, and reads back as the same. Every input is taken for JSON and
-// for the bytes of a row.
+// Events of the logs: what is read can be written, and reads back as the same. Every input is taken for JSON
+// and for the bytes of a row.
 
 #include "proto/event/event_codec.hpp"
 

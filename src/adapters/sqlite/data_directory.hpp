@@ -9,8 +9,8 @@
 
 namespace doorbuster::sqlite {
 
-/// Versions of the files' schemas, in `PRAGMA user_version` (docs/data_format.md). Format 1 of the log was in no
-/// release.
+/// Versions of the files' schemas, in `PRAGMA user_version` (docs/data_format.md). Format 1 of the log was in
+/// no release.
 inline constexpr FileFormats kLogFormats{2, 2};
 inline constexpr FileFormats kRepositoryFormats{1, 1};
 

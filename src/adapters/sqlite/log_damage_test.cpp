@@ -53,18 +53,21 @@ TEST_P(LogDamage, IsFoundWithItsPosition) {
 
 INSTANTIATE_TEST_SUITE_P(
     , LogDamage,
-    testing::Values(
-        "UPDATE batch SET events = CAST(replace(CAST(events AS TEXT), '1010', '1011') AS BLOB) WHERE last = 21",
-        "UPDATE batch SET events = CAST(substr(events, 1, 100) AS BLOB) WHERE last = 21",
-        "UPDATE batch SET events = x'' WHERE last = 21", "UPDATE batch SET events = 'text' WHERE last = 21",
-        "UPDATE batch SET events = 7 WHERE last = 21",
-        "UPDATE batch SET events = CAST(events || x'00' AS BLOB) WHERE last = 21",
-        "UPDATE batch SET crc = 0 WHERE last = 21", "UPDATE batch SET crc = -crc WHERE last = 21",
-        "UPDATE batch SET crc = crc + (1 << 32) WHERE last = 21",
-        "UPDATE batch SET last = 22 WHERE last = 21", "UPDATE batch SET last = 20 WHERE last = 21",
-        "DELETE FROM batch WHERE last = 21; INSERT INTO batch VALUES(22, x'', 0)",
-        // A row put in place of another, which was right where it stood.
-        "DELETE FROM batch WHERE last = 21; INSERT INTO batch SELECT 19, events, crc FROM batch WHERE last = 10"));
+    testing::Values("UPDATE batch SET events = CAST(replace(CAST(events AS TEXT), '1010', '1011') AS BLOB) "
+                    "WHERE last = 21",
+                    "UPDATE batch SET events = CAST(substr(events, 1, 100) AS BLOB) WHERE last = 21",
+                    "UPDATE batch SET events = x'' WHERE last = 21",
+                    "UPDATE batch SET events = 'text' WHERE last = 21",
+                    "UPDATE batch SET events = 7 WHERE last = 21",
+                    "UPDATE batch SET events = CAST(events || x'00' AS BLOB) WHERE last = 21",
+                    "UPDATE batch SET crc = 0 WHERE last = 21", "UPDATE batch SET crc = -crc WHERE last = 21",
+                    "UPDATE batch SET crc = crc + (1 << 32) WHERE last = 21",
+                    "UPDATE batch SET last = 22 WHERE last = 21",
+                    "UPDATE batch SET last = 20 WHERE last = 21",
+                    "DELETE FROM batch WHERE last = 21; INSERT INTO batch VALUES(22, x'', 0)",
+                    // A row put in place of another, which was right where it stood.
+                    "DELETE FROM batch WHERE last = 21; INSERT INTO batch SELECT 19, events, crc FROM batch "
+                    "WHERE last = 10"));
 
 TEST(LogDamageOther, FindsAChangedDefinition) {
   TemporaryFolder folder;

@@ -39,10 +39,10 @@ Result<LogWriter> LogWriter::make(Database& database) {
   auto insert = database.prepare("INSERT OR FAIL INTO batch VALUES(?,?,?)");
   if (!insert) return insert.error();
   writer.insert_batch_ = std::move(*insert);
-  auto put = database.prepare(
-      fmt::format("INSERT INTO campaign(id, {0}) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
-                  "ON CONFLICT(id) DO UPDATE SET ({0}) = (?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-                  kDefinitionColumns));
+  auto put =
+      database.prepare(fmt::format("INSERT INTO campaign(id, {0}) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
+                                   "ON CONFLICT(id) DO UPDATE SET ({0}) = (?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+                                   kDefinitionColumns));
   if (!put) return put.error();
   writer.put_campaign_ = std::move(*put);
   auto definitions = read_definitions(database);

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "adapters/sqlite/data_directory.hpp"
 #include "adapters/sqlite/columns.hpp"
+#include "adapters/sqlite/data_directory.hpp"
 #include "proto/event/event_codec.hpp"
 
 namespace doorbuster::sqlite {
@@ -56,7 +56,8 @@ Result<Database> open_file(const std::string& path, const std::string& vfs, Open
        {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=OFF"}) {
     if (auto set = database->execute(pragma); !set) return set.error();
   }
-  if (auto known = check_format(*database, kRepositoryFormats, "a coupon repository"); !known) return known.error();
+  if (auto known = check_format(*database, kRepositoryFormats, "a coupon repository"); !known)
+    return known.error();
   return database;
 }
 
@@ -88,7 +89,8 @@ Result<void> SqliteRepository::Store::open(const std::string& path, const std::s
     Transaction transaction(database);
     if (auto begun = transaction.begin(); !begun) return begun;
     if (auto made = database.execute(kSchema); !made) return made;
-    if (auto set = database.execute(fmt::format("PRAGMA user_version={}", kRepositoryFormats.newest)); !set) return set;
+    if (auto set = database.execute(fmt::format("PRAGMA user_version={}", kRepositoryFormats.newest)); !set)
+      return set;
     if (auto committed = transaction.commit(); !committed) return committed;
   }
   return prepare_all(

@@ -7,8 +7,6 @@
 #include <cstring>
 #include <type_traits>
 
-
-
 namespace doorbuster::event {
 namespace {
 
