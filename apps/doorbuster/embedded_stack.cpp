@@ -15,13 +15,14 @@ namespace doorbuster {
 namespace {
 
 constexpr std::size_t kMostLookupsWaiting = 4096;
+constexpr std::size_t kMostHolderLookups = kMostLookupsWaiting / 4;
 
 class OwnerShard final : public StackShard {
  public:
   OwnerShard(MemoryLedger& ledger, rt::Shard& shard, CouponRepository& repository, rt::Offload& lookups,
              issuing::UnloadOptions unload)
       : ledger_(ledger),
-        archive_(shard, repository, lookups),
+        archive_(shard, repository, lookups, kMostHolderLookups),
         unloads_(unload.after > Duration::zero()),
         ended_(shard, boot_clock_, ledger, archive_, std::move(unload)) {}
   Ledger& ledger() override { return ledger_; }

@@ -116,6 +116,9 @@ def load_log(db):
     wrong = []
     end = crc = 0
     for last, data, stored in db.execute("SELECT last, events, crc FROM log.batch ORDER BY last"):
+        if not isinstance(data, bytes) or not isinstance(stored, int):
+            wrong.append(f"position {end + 1}: the row has no bytes, or no checksum")
+            break
         crc = zlib.crc32(data, crc)
         if crc != stored:
             wrong.append(f"position {end + 1}: the row has the checksum {stored}, by its content it is {crc}")
@@ -125,6 +128,9 @@ def load_log(db):
             wrong.append(f"position {end + 1}: {problem}")
             break
         before = last - (len(what[2]) if kind == 1 else 1)
+        if before < end:
+            wrong.append(f"position {end + 1}: the next row begins at {before + 1}")
+            break
         if before != end:
             wrong.append(f"position {end + 1}: is missing, the next one is {before + 1}")
         if kind == 1:

@@ -135,6 +135,16 @@ class CheckerTest(unittest.TestCase):
                 self.assertIn(says, broken[0][0], number)
                 files.close()
 
+    def test_0_odd_damage_is_a_verdict_too(self):
+        too_many = coupon_row("sale", 1, 1, 0, "a", *((n, n, code(n), f"u{n}") for n in range(1, 6)))
+        for column, value in (("events", "text"), ("events", 7), ("crc", "x"), ("events", too_many)):
+            with self.subTest(column, value=value), tempfile.TemporaryDirectory() as self.folder:
+                files = Files(self.folder, 5, 3)
+                files.log.execute(f"UPDATE batch SET {column} = ? WHERE last = 4", (value,))
+                path = files.write()
+                self.assertTrue(checker.check(self.folder, "sale", [path])[0])
+                files.close()
+
     def test_coupons_in_one_row_are_all_seen(self):
         files = self.files(5, 1)
         files.chain.put(coupon_row("sale", 1, 1, 0, "api-1", *((n, 1000 * n, code(n), f"u{n}") for n in (2, 3, 4))), 3)

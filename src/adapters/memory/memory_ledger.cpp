@@ -33,6 +33,20 @@ Decision held_by(const StoredCoupon& stored, Durability durability) {
           .coupon = stored.coupon};
 }
 
+/// A user that the archive does not have is no holder if it has all of them, which it had when the campaign
+/// was unloaded. One that was lost since and is being filled again from the log does not tell.
+void nobody_if_whole(HolderArchive& archive, const CampaignId& campaign, std::uint64_t issued,
+                     Ledger::Done<std::optional<Decision>> done) {
+  archive.list(
+      campaign, issued - 1, 1,
+      [campaign, done = std::move(done)](Result<std::vector<StoredCoupon>> last) mutable {
+        if (!last) return done(last.error());
+        if (!last->empty()) return done(std::optional<Decision>());
+        done(make_error(ErrorCode::unavailable, "the repository does not have all coupons of campaign " +
+                                                    std::string(campaign.text()) + " at present"));
+      });
+}
+
 }  // namespace
 
 MemoryLedger::MemoryLedger(Clock& clock, RandomSource& random) : clock_(clock), random_(random) {}
@@ -155,11 +169,12 @@ void MemoryLedger::find(CampaignId campaign, UserId user, Done<std::optional<Dec
   const Unloaded* unloaded = unloaded_of(campaign);
   if (unloaded == nullptr || !unloaded->campaign.may_hold(user)) return done(std::optional<Decision>());
   unloaded->archive->find(campaign, user,
-                          [durability = unloaded->campaign.definition().durability,
+                          [campaign, archive = unloaded->archive, issued = unloaded->campaign.view().issued,
+                           durability = unloaded->campaign.definition().durability,
                            done = std::move(done)](Result<std::optional<StoredCoupon>> stored) mutable {
                             if (!stored) return done(stored.error());
-                            if (!*stored) return done(std::optional<Decision>());
-                            done(std::optional(held_by(**stored, durability)));
+                            if (*stored) return done(std::optional(held_by(**stored, durability)));
+                            nobody_if_whole(*archive, campaign, issued, std::move(done));
                           });
 }
 

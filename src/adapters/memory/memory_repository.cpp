@@ -131,6 +131,15 @@ void MemoryRepository::set_available(bool available) {
   available_ = available;
 }
 
+void MemoryRepository::lose_everything() {
+  std::lock_guard lock(mutex_);
+  stored_through_ = 0;
+  campaigns_.clear();
+  by_code_.clear();
+  redeemed_.clear();
+  dead_letters_.clear();
+}
+
 StoredCoupon MemoryRepository::with_redemption(StoredCoupon coupon) const {
   if (const auto at = redeemed_.find(coupon.coupon.code); at != redeemed_.end())
     coupon.redeemed_at = at->second.at;

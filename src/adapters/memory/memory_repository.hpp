@@ -25,6 +25,8 @@ class MemoryRepository final : public CouponStore, public CouponRepository {
 
   /// While false, every call fails as unavailable and changes nothing.
   void set_available(bool available);
+  /// As when its file was lost: it begins anew, redemptions included.
+  void lose_everything();
 
  private:
   struct Redeemed {

@@ -20,6 +20,7 @@ Result<LogReader> LogReader::make(Database& database) {
 
 void LogReader::pause() {
   scan_.reset();
+  scan_.bind(1, static_cast<std::int64_t>(row_end_.position));
 }
 
 Result<void> LogReader::seek(LogPosition after) {
@@ -37,7 +38,7 @@ Result<void> LogReader::seek(LogPosition after) {
     position_ = row_end_.position;
     events_ = {};
   }
-  scan_.bind(1, static_cast<std::int64_t>(row_end_.position));
+  pause();
   if (position_ == after) return {};
   auto more = next_row();
   if (!more) return more.error();
@@ -45,6 +46,7 @@ Result<void> LogReader::seek(LogPosition after) {
     return broken(after, "there is no such position: the log has lost its tail, or belongs to other data");
   }
   for (Event passed_over; position_ < after; ++position_) {
+    if (events_.left() == 0) return broken(position_ + 1, "rows are missing, or not in their order");
     if (auto read = events_.next(passed_over); !read) return broken(position_ + 1, read.error().detail);
   }
   return {};
@@ -64,8 +66,7 @@ Result<bool> LogReader::next_row() {
   auto row = scan_.step();
   if (!row) return row.error();
   if (!*row) {
-    scan_.reset();
-    scan_.bind(1, static_cast<std::int64_t>(row_end_.position));
+    pause();
     return false;
   }
   const LogPosition first = row_end_.position + 1;

@@ -16,9 +16,11 @@ class LogReader {
 
   /// Continues behind `after`. \returns corrupt when there is no such position
   Result<void> seek(LogPosition after);
-  /// False at the end. The read transaction stays open until pause() or the end.
+  /// False at the end. The read transaction stays open until pause(), seek() or the end.
   /// \returns corrupt with the position, unavailable
   Result<bool> next(LogRecord& record);
+  /// Ends the read transaction, which otherwise keeps the write-ahead log from starting anew; next() goes on
+  /// with a new one.
   void pause();
 
   LogPosition position() const { return position_; }

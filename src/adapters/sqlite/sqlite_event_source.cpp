@@ -163,6 +163,8 @@ Result<LogPosition> read_all(LogReader& reader, Batches& batches) {
       if (!more || !*more) break;
       ++batch->used;
     }
+    // However long the taker takes: the write-ahead log of a system that runs must start anew meanwhile.
+    reader.pause();
     batches.put_full(*batch);
     if (!more) return more.error();
     if (!*more) break;

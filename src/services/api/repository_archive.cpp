@@ -16,9 +16,16 @@ Result<T> or_unavailable(Result<T> found) {
 
 void RepositoryArchive::find(CampaignId campaign, UserId user, Done<std::optional<StoredCoupon>> done) {
   using Found = std::optional<StoredCoupon>;
+  if (*finds_ >= most_finds_) {
+    return done(make_error(ErrorCode::overloaded, "too many holders of ended campaigns ask at once"));
+  }
+  ++*finds_;
   offload_.run<Found>(
       executor_, [&repository = repository_, campaign, user] { return repository.find(campaign, user); },
-      [done = std::move(done)](Result<Found> found) mutable { done(or_unavailable(std::move(found))); });
+      [finds = finds_, done = std::move(done)](Result<Found> found) mutable {
+        --*finds;
+        done(or_unavailable(std::move(found)));
+      });
 }
 
 void RepositoryArchive::list(CampaignId campaign, std::uint64_t after, std::size_t max,
