@@ -10,6 +10,10 @@
 namespace doorbuster::kafka {
 namespace {
 
+/// Until every broker of a cluster knows of a topic that was just made: tenths of a second, on a machine with
+/// room.
+constexpr Duration kSpreads = std::chrono::seconds(3);
+
 constexpr std::size_t kRecordsAtOnce = 10'000;
 
 LogRecord record_of(const rd_kafka_message_t& message) {
@@ -67,7 +71,7 @@ class KafkaLogReader::Core {
 };
 
 Result<std::unique_ptr<KafkaLogReader>> KafkaLogReader::open(KafkaOptions options) {
-  if (const auto checked = check_topics(options); !checked) return checked.error();
+  if (const auto checked = check_topics(options, kSpreads); !checked) return checked.error();
   auto client = make_client(Kind::consumer, options);
   if (!client) return client.error();
   auto core = std::make_unique<Core>(std::move(options), std::move(*client));

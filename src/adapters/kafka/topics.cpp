@@ -191,7 +191,7 @@ Result<void> check(Admin& admin, const std::string& name, const Admin::Shape& sh
   return {};
 }
 
-Result<void> go_through(const KafkaOptions& options, bool create) {
+Result<void> go_through(const KafkaOptions& options, bool create, Duration patience) {
   if (options.min_insync_replicas > options.replication) {
     return make_error(
         ErrorCode::invalid,
@@ -206,6 +206,8 @@ Result<void> go_through(const KafkaOptions& options, bool create) {
   Admin admin(options, std::move(*client));
   for (const auto& name : {options.topic, options.dead_letter_topic}) {
     const auto deadline = std::chrono::steady_clock::now() + options.timeout;
+    // Of a topic that was made a moment ago one broker may know and the next one, who is asked now, not yet.
+    const auto known_everywhere = std::chrono::steady_clock::now() + patience;
     bool made = false;
     for (;;) {
       const auto shape = admin.shape(name);
@@ -213,13 +215,17 @@ Result<void> go_through(const KafkaOptions& options, bool create) {
       if (*shape && (*shape)->led) {
         const auto checked = check(admin, name, **shape, options);
         if (checked) break;
-        // Of a topic that another process has just made one broker may know and the next one not yet.
+        // As above, when the next broker is asked for the settings.
         const bool later = checked.error().code == ErrorCode::unavailable;
         if (!later || std::chrono::steady_clock::now() > deadline) return checked;
         admin.rest();
         continue;
       }
       if (!*shape && !create) {
+        if (std::chrono::steady_clock::now() < known_everywhere) {
+          admin.rest();
+          continue;
+        }
         return make_error(ErrorCode::not_found, fmt::format("kafka.topic: there is no topic '{}'", name),
                           "kafka.topic");
       }
@@ -243,11 +249,11 @@ Result<void> go_through(const KafkaOptions& options, bool create) {
 }  // namespace
 
 Result<void> ensure_topics(const KafkaOptions& options) {
-  return go_through(options, true);
+  return go_through(options, true, Duration::zero());
 }
 
-Result<void> check_topics(const KafkaOptions& options) {
-  return go_through(options, false);
+Result<void> check_topics(const KafkaOptions& options, Duration patience) {
+  return go_through(options, false, patience);
 }
 
 }  // namespace doorbuster::kafka

@@ -13,7 +13,9 @@ namespace doorbuster::kafka {
 Result<void> ensure_topics(const KafkaOptions& options);
 
 /// Only checks them: for programs that must not make up a log that has been lost. \returns not_found, too
-Result<void> check_topics(const KafkaOptions& options);
+/// \param patience how long a topic may be missing: one that was made a moment ago is not known to every
+/// broker
+Result<void> check_topics(const KafkaOptions& options, Duration patience = Duration::zero());
 
 /// The id that Kafka gave to the topic of events when it was made: another one after it was made anew.
 /// \returns unavailable, not_found
