@@ -16,8 +16,8 @@ class LogWriter {
   /// Reads the catalog and the end of the chain.
   static Result<LogWriter> make(Database& database);
 
-  /// Events that share all but the coupon become one row: SQLite's work for a row is that of fifty coupons
-  /// (ADR 0016).
+  /// Events that share all but the coupon become one row: SQLite's work is by the row, and was half of this
+  /// thread's (ADR 0016).
   Result<void> add(std::span<const CouponIssued> events);
   /// Campaign row and event together. The caller has compared revisions.
   Result<void> add(const CampaignDefinition& definition);
